@@ -5,7 +5,7 @@ import { zstdCompression } from "@millrace/runtime";
 import { ACCUMULATORS } from "@millrace/stream";
 import type { WindowResult } from "@millrace/stream";
 import { parseAck, RowRoom, SeriesMemory } from "@millrace/wire";
-import { openEnvelope, openMessage, paneRows } from "../central/src/core/opened-message.ts";
+import { openEnvelope, openMessage, paneRows } from "../central/src/log/opened-message.ts";
 import type { Bench } from "./bench.ts";
 import { median, percentile, rounded } from "./measure/statistics.ts";
 import { processUsage } from "./measure/process-usage.ts";

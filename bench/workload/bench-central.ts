@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TEST_CERTIFICATES } from "@millrace/testkit";
-import type { AgentView } from "../../central/src/core/agent-view.ts";
+import type { AgentView } from "../../central/src/agents/agent-view.ts";
 import { BENCH_AGENT } from "./bench-agent.ts";
 import { Child } from "./child.ts";
 import { freePort } from "./free-port.ts";

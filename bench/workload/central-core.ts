@@ -3,7 +3,7 @@ import { LevelStore } from "@millrace/queue";
 import { silentLogger, systemClock, systemRandom, zstdCompression } from "@millrace/runtime";
 import type { AlignedWindowSpec } from "@millrace/stream";
 import { Central, type CentralOptions } from "../../central/src/central.ts";
-import { CENTRAL_STORE_FORMAT } from "../../central/src/core/central-state.ts";
+import { CENTRAL_STORE_FORMAT } from "../../central/src/state/central-state.ts";
 
 const DAY_MS = 86_400_000;
 export const METRIC_NAME = "temperature";

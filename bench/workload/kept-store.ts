@@ -10,8 +10,8 @@ import {
   paneLayout,
   PaneTable,
 } from "@millrace/stream";
-import { CENTRAL_KEYS } from "../../central/src/core/central-keys.ts";
-import { CENTRAL_STORE_FORMAT } from "../../central/src/core/central-state.ts";
+import { CENTRAL_KEYS } from "../../central/src/store/central-keys.ts";
+import { CENTRAL_STORE_FORMAT } from "../../central/src/state/central-state.ts";
 import { emptyTotals, HISTORY_TOTALS } from "../../central/src/history/history-totals.ts";
 import { HISTORY_KEYS } from "../../central/src/history/history-keys.ts";
 import { seriesKeyOf } from "../../central/src/history/series-key.ts";

@@ -5,8 +5,8 @@ import type { BrokerIntakeView } from "./intake/broker-intake.ts";
 import type { HistoryCounts } from "./history/series-history.ts";
 import type { RecordStreamView } from "./records/record-stream-view.ts";
 import type { RecordTotals } from "./records/record-totals.ts";
-import type { LedgerTotals } from "./core/central-ledger.ts";
-import type { AgentView } from "./core/agent-view.ts";
+import type { LedgerTotals } from "./ledger/central-ledger.ts";
+import type { AgentView } from "./agents/agent-view.ts";
 import type { PrometheusSinkView } from "./sinks/prometheus/prometheus-sink.ts";
 import type { SinkView } from "./sinks/sink-view.ts";
 

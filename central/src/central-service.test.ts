@@ -13,7 +13,7 @@ import { folderAssets } from "./api/assets.ts";
 import { describedFetch as fetch } from "./api/described-fetch.test-support.ts";
 import { OPENAPI } from "./api/openapi.ts";
 import { CentralService } from "./central-service.ts";
-import { CENTRAL_STORE_FORMAT } from "./core/central-state.ts";
+import { CENTRAL_STORE_FORMAT } from "./state/central-state.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";
 import { METRIC, WINDOW } from "./seconds.test-support.ts";
 

@@ -21,7 +21,7 @@ import { ApiServer } from "./api/server.ts";
 import { Central, type StoreLoss } from "./central.ts";
 import { CentralMetrics } from "./central-metrics.ts";
 import { laterSettings } from "./later-settings.ts";
-import { raisedGeneration } from "./core/raised-generation.ts";
+import { raisedGeneration } from "./store/raised-generation.ts";
 import type { BrokerIntake } from "./intake/broker-intake.ts";
 import { MqttIntake } from "./intake/mqtt-intake.ts";
 import { openBrokerIntake } from "./intake/open-broker-intake.ts";

@@ -1,7 +1,7 @@
 import { readVersion } from "@millrace/runtime";
 import type { Version } from "@millrace/runtime";
 import { WIRE_VERSION } from "@millrace/wire";
-import { CENTRAL_STORE_FORMAT } from "./core/central-state.ts";
+import { CENTRAL_STORE_FORMAT } from "./state/central-state.ts";
 
 /** What central says of itself. */
 export function centralVersion(): Version {

@@ -7,8 +7,8 @@ import {
   type WindowResult,
 } from "@millrace/stream";
 import { decodePaneBatch } from "@millrace/wire";
-import { SequenceSet } from "../../central/src/core/sequence-set.ts";
-import { TrustedTime } from "../../central/src/core/trusted-time.ts";
+import { SequenceSet } from "../../central/src/deduplication/sequence-set.ts";
+import { TrustedTime } from "../../central/src/agents/trusted-time.ts";
 import type { CaseCentral } from "./case-central.ts";
 import type { ConformanceCase } from "./load-cases.ts";
 import type { MergeEngine } from "./merge-engine.ts";

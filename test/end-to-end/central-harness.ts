@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import type { AgentView } from "../../central/src/core/agent-view.ts";
-import type { AlarmView } from "../../central/src/core/alarm-view.ts";
-import type { LedgerTotals } from "../../central/src/core/central-ledger.ts";
+import type { AgentView } from "../../central/src/agents/agent-view.ts";
+import type { AlarmView } from "../../central/src/alarms/alarm-view.ts";
+import type { LedgerTotals } from "../../central/src/ledger/central-ledger.ts";
 import type { SinkView } from "../../central/src/sinks/sink-view.ts";
 import type { WindowResult } from "@millrace/stream";
 import { CentralClient } from "../../simulator/src/verify/central-client.ts";

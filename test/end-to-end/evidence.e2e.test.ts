@@ -2,8 +2,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { connectAsync } from "mqtt";
 import { expect, test } from "vitest";
-import type { AlarmView } from "../../central/src/core/alarm-view.ts";
-import type { EvidenceView } from "../../central/src/core/evidence-view.ts";
+import type { AlarmView } from "../../central/src/alarms/alarm-view.ts";
+import type { EvidenceView } from "../../central/src/evidence/evidence-view.ts";
 import { CentralHarness } from "./central-harness.ts";
 import { machineMetric } from "./pipeline.ts";
 import { SiteHarness } from "./site-harness.ts";

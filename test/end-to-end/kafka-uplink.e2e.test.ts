@@ -5,7 +5,7 @@ import { Membership, WindowEngine } from "@millrace/stream";
 import { TEST_CERTIFICATES } from "@millrace/testkit";
 import { parseHeartbeat, RowRoom, SeriesMemory } from "@millrace/wire";
 import { expect, test } from "vitest";
-import { openEnvelope, openMessage, paneRows } from "../../central/src/core/opened-message.ts";
+import { openEnvelope, openMessage, paneRows } from "../../central/src/log/opened-message.ts";
 import { compareWindows } from "../../simulator/src/verify/compare-windows.ts";
 import { WindowOracle } from "../../simulator/src/verify/window-oracle.ts";
 import { startOneKafka } from "./one-kafka.ts";

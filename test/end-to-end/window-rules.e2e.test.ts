@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { AlarmView } from "../../central/src/core/alarm-view.ts";
+import type { AlarmView } from "../../central/src/alarms/alarm-view.ts";
 import { CentralHarness } from "./central-harness.ts";
 import { expectVerdict } from "./expect-verdict.ts";
 import { ALPHA } from "./one-site.ts";

@@ -1,4 +1,4 @@
-import type { EvidenceState, EvidenceView } from "../../src/core/evidence-view.ts";
+import type { EvidenceState, EvidenceView } from "../../src/evidence/evidence-view.ts";
 import { isObject } from "./is-object.ts";
 
 /** What the page shows of a piece of evidence. */

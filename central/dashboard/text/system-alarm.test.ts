@@ -1,6 +1,6 @@
 // Central's own alarms are told in the reader's language; what the page has no words for stays as central said it.
 import { expect, test } from "vitest";
-import { SYSTEM_ALARMS } from "../../src/core/alarm-book.ts";
+import { SYSTEM_ALARMS } from "../../src/alarms/alarm-book.ts";
 import { Speaker } from "./speaker.ts";
 import { systemAlarmText } from "./system-alarm.ts";
 

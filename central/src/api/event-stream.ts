@@ -2,8 +2,8 @@ import type { ServerResponse } from "node:http";
 import type { Clock, Random, Timer } from "@millrace/runtime";
 import { labelsKey } from "@millrace/stream";
 import type { WindowResult } from "@millrace/stream";
-import type { AgentView } from "../core/agent-view.ts";
-import type { AlarmView } from "../core/alarm-view.ts";
+import type { AgentView } from "../agents/agent-view.ts";
+import type { AlarmView } from "../alarms/alarm-view.ts";
 import type { CentralChange, CentralReader } from "./central-reader.ts";
 
 /** Frames at most this often: 4 a second. */

@@ -1,5 +1,5 @@
-import type { EvidenceQuery } from "../core/evidence-query.ts";
-import type { EvidenceState } from "../core/evidence-view.ts";
+import type { EvidenceQuery } from "../evidence/evidence-query.ts";
+import type { EvidenceState } from "../evidence/evidence-view.ts";
 import { parseCursor } from "./page-cursor.ts";
 import { ProblemError } from "./problem.ts";
 import { parseLimit, parseQuery, parseTime } from "./window-query.ts";

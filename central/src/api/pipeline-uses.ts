@@ -1,4 +1,4 @@
-import type { AgentView } from "../core/agent-view.ts";
+import type { AgentView } from "../agents/agent-view.ts";
 
 /** One version of the pipeline file, and the agents that run it. */
 export interface PipelineUse {

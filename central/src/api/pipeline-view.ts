@@ -1,5 +1,5 @@
 import { windowLengths } from "@millrace/stream";
-import type { CentralPipeline } from "../core/central-state.ts";
+import type { CentralPipeline } from "../state/central-state.ts";
 import type { PipelineView } from "./central-reader.ts";
 import { recordMetricView } from "./record-metric-view.ts";
 import { ruleViews } from "./rule-view.ts";

@@ -1,7 +1,7 @@
 // Posted records over real sockets: what is answered, and when, and that a sender can neither fill memory nor reach what is not its own.
 import { Metrics, silentLogger, systemClock, systemRandom } from "@millrace/runtime";
 import { afterEach, expect, test } from "vitest";
-import { NotReady } from "../core/not-ready.ts";
+import { NotReady } from "../commit/not-ready.ts";
 import type { RecordBatch, RecordOutcome } from "../records/record-batch.ts";
 import type { RecordStreamView } from "../records/record-stream-view.ts";
 import { NO_RECORDS } from "../records/record-totals.ts";

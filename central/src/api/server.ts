@@ -23,7 +23,7 @@ import type { Operation, Right } from "./operations.ts";
 import { pipelineUses } from "./pipeline-uses.ts";
 import { ANY_EVIDENCE, parseEvidenceQuery } from "./evidence-query.ts";
 import { problem, ProblemError } from "./problem.ts";
-import { NotReady } from "../core/not-ready.ts";
+import { NotReady } from "../commit/not-ready.ts";
 import type { Problem } from "./problem.ts";
 import { addRecordRoutes } from "./record-routes.ts";
 import type { RecordTarget } from "./record-routes.ts";

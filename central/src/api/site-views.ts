@@ -1,5 +1,5 @@
-import type { AgentView } from "../core/agent-view.ts";
-import type { AlarmView } from "../core/alarm-view.ts";
+import type { AgentView } from "../agents/agent-view.ts";
+import type { AlarmView } from "../alarms/alarm-view.ts";
 
 /** One site: its agents, and how far all of its data is complete. */
 export interface SiteView {

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { LevelStore, refuseHeldStore } from "@millrace/queue";
 import type { Change } from "@millrace/queue";
 import { MillraceError, reasonOf } from "@millrace/runtime";
-import { CENTRAL_STORE_FORMAT } from "../core/central-state.ts";
+import { CENTRAL_STORE_FORMAT } from "../state/central-state.ts";
 import { readBackup } from "./backup-file.ts";
 import type { BackupHead, BackupTail } from "./backup-file.ts";
 

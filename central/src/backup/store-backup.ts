@@ -1,5 +1,5 @@
 import type { Store } from "@millrace/queue";
-import { CENTRAL_STORE_FORMAT } from "../core/central-state.ts";
+import { CENTRAL_STORE_FORMAT } from "../state/central-state.ts";
 import { centralVersion } from "../central-version.ts";
 import { writeBackup } from "./backup-file.ts";
 

@@ -8,7 +8,7 @@ import type { Command } from "@millrace/runtime";
 import { checkBackup } from "../backup/restored-store.ts";
 import type { CheckedBackup } from "../backup/restored-store.ts";
 import { storeBackup } from "../backup/store-backup.ts";
-import { CENTRAL_STORE_FORMAT } from "../core/central-state.ts";
+import { CENTRAL_STORE_FORMAT } from "../state/central-state.ts";
 import { ApiClient } from "./api-client.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 

@@ -16,7 +16,7 @@ import type { Assets } from "../api/assets.ts";
 import { refuseUnfinishedRestore } from "../backup/restored-store.ts";
 import { CentralService } from "../central-service.ts";
 import { centralVersion } from "../central-version.ts";
-import { CENTRAL_STORE_FORMAT } from "../core/central-state.ts";
+import { CENTRAL_STORE_FORMAT } from "../state/central-state.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { loadBoth } from "./load-both.ts";
 

@@ -11,7 +11,7 @@ import {
   stateRange,
 } from "@millrace/stream";
 import type { PaneView, TimeRange } from "@millrace/stream";
-import { CENTRAL_KEYS, engineKeyOf } from "../core/central-keys.ts";
+import { CENTRAL_KEYS, engineKeyOf } from "../store/central-keys.ts";
 
 /** What the stored panes of a view have in a range, by group and bucket of the finest level. */
 export interface BlockScan {

@@ -1,5 +1,5 @@
 import type { HistoryLevel } from "@millrace/stream";
-import { StoredJson } from "../core/stored-json.ts";
+import { StoredJson } from "../store/stored-json.ts";
 
 /** What is kept of a level, and what was dropped of it since the store began. */
 export interface LevelTotals {

@@ -5,7 +5,7 @@ import { stateRange } from "@millrace/stream";
 import type { WindowSpec } from "@millrace/stream";
 import { SeededRandom } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import { CENTRAL_KEYS } from "../core/central-keys.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
 import { chunksBetween, HISTORY_KEYS } from "./history-keys.ts";
 import { emptyTotals, HISTORY_TOTALS } from "./history-totals.ts";
 import type { HistoryTotals } from "./history-totals.ts";

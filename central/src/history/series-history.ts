@@ -12,8 +12,8 @@ import {
   stateRange,
 } from "@millrace/stream";
 import type { HistoryChunk, HistoryLevel, HistoryRows, PaneView, TimeRange } from "@millrace/stream";
-import { CENTRAL_KEYS, engineKeyOf } from "../core/central-keys.ts";
-import { StoredJson } from "../core/stored-json.ts";
+import { CENTRAL_KEYS, engineKeyOf } from "../store/central-keys.ts";
+import { StoredJson } from "../store/stored-json.ts";
 import { scanBlock } from "./block-scan.ts";
 import { allOf, blockOf, chunkPlaceOf, chunksBetween, HISTORY_KEYS, textsOf } from "./history-keys.ts";
 import { emptyTotals, HISTORY_TOTALS } from "./history-totals.ts";

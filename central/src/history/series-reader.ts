@@ -11,7 +11,7 @@ import {
   stateRange,
 } from "@millrace/stream";
 import type { HistoryChunk, HistoryLevel, TimeRange } from "@millrace/stream";
-import { CENTRAL_KEYS, engineKeyOf } from "../core/central-keys.ts";
+import { CENTRAL_KEYS, engineKeyOf } from "../store/central-keys.ts";
 import { HISTORY_KEYS } from "./history-keys.ts";
 import type { SeriesHistory } from "./series-history.ts";
 import { gridOf, seriesAdvice } from "./series-advice.ts";

@@ -10,8 +10,8 @@ import type {
 import { formatDuration, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Timer } from "@millrace/runtime";
 import { readUplinkHeaders } from "@millrace/wire";
-import type { InboxLimits } from "../core/inbox.ts";
-import { openEnvelope } from "../core/opened-message.ts";
+import type { InboxLimits } from "../sessions/inbox.ts";
+import { openEnvelope } from "./opened-message.ts";
 import { CatchUp } from "./catch-up.ts";
 import { LogWriter } from "./log-writer.ts";
 import { ReadAhead } from "./read-ahead.ts";

@@ -2,7 +2,7 @@ import { systemClock } from "@millrace/runtime";
 import type { AlarmEvent } from "@millrace/wire";
 import { expect, onTestFinished, test } from "vitest";
 import type { ScriptedAgent } from "../scripted-agent.test-support.ts";
-import type { InboxLimits } from "../core/inbox.ts";
+import type { InboxLimits } from "../sessions/inbox.ts";
 import { EmbeddedLog } from "./embedded-log.ts";
 import { LoggedCentral } from "./logged-central.test-support.ts";
 import type { MakeLog } from "./logged-central.test-support.ts";

@@ -1,6 +1,6 @@
 // What is read of the log waits in bounds, leaves in order, and each commit gets the place behind what it takes.
 import { expect, test } from "vitest";
-import { openEnvelope } from "../core/opened-message.ts";
+import { openEnvelope } from "./opened-message.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { ReadItem } from "./read-ahead.ts";
 

@@ -1,4 +1,4 @@
-import type { InboxLimits } from "../core/inbox.ts";
+import type { InboxLimits } from "../sessions/inbox.ts";
 import type { LogEntry, LogGap, LogPosition, LogTurn, StrangeRecord } from "./uplink-log.ts";
 import { WriterSequences } from "./writer-sequences.ts";
 

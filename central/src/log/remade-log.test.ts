@@ -1,6 +1,6 @@
 // A topic that is deleted and made again is read from its start, whenever that happens, and what it held is told as gone.
 import { expect, test } from "vitest";
-import { CENTRAL_KEYS } from "../core/central-keys.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
 import { centralOn, merged, told } from "./central-on-kafka.test-support.ts";
 import { StoppableKafka, TopicWriter } from "./topic-writer.test-support.ts";
 

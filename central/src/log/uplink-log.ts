@@ -1,6 +1,6 @@
 import type { UpTopic } from "@millrace/wire";
-import type { InboxLimits } from "../core/inbox.ts";
-import type { Envelope } from "../core/opened-message.ts";
+import type { InboxLimits } from "../sessions/inbox.ts";
+import type { Envelope } from "./opened-message.ts";
 
 /** What an agent said, on its way through the log. */
 export interface LogEntry {

@@ -6,7 +6,7 @@ import type { DistinctRule } from "@millrace/config";
 import { SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import type { Central, CentralOptions } from "../central.ts";
-import { keysUnder } from "../core/central-keys.ts";
+import { keysUnder } from "../store/central-keys.ts";
 import { CrashingStore } from "../crashing-store.test-support.ts";
 import { openCentral } from "./open-central.test-support.ts";
 import { bytesOf, ORDERS } from "./staged-records.test-support.ts";

@@ -5,8 +5,8 @@ import type { Change } from "@millrace/queue";
 import type { IdVerdict } from "@millrace/stream";
 import { PAIR_HASH_WORDS } from "@millrace/wire";
 import type { PairTexts, RecordColumns } from "@millrace/wire";
-import { CENTRAL_KEYS } from "../core/central-keys.ts";
-import { StoredJson } from "../core/stored-json.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
+import { StoredJson } from "../store/stored-json.ts";
 import { IdLog } from "./id-log.ts";
 import { isHistorical } from "./is-historical.ts";
 

@@ -6,7 +6,7 @@ import type { Logger } from "@millrace/runtime";
 import type { WindowSpec } from "@millrace/stream";
 import { SimulatedTime } from "@millrace/testkit";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import { CENTRAL_KEYS } from "../core/central-keys.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
 import { CrashingStore } from "../crashing-store.test-support.ts";
 import { FakeKafka } from "./fake-kafka.test-support.ts";
 import { KafkaRecordSource } from "./kafka-record-source.ts";

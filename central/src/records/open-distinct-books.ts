@@ -2,8 +2,8 @@ import type { DistinctRule, RecordStreamConfig } from "@millrace/config";
 import { endedAlarm } from "@millrace/detect";
 import type { AlarmEvent, EndReason } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
-import { CENTRAL_KEYS, keysUnder, numberOf } from "../core/central-keys.ts";
-import type { LeftRules } from "../core/left-rules.ts";
+import { CENTRAL_KEYS, keysUnder, numberOf } from "../store/central-keys.ts";
+import type { LeftRules } from "../alarms/left-rules.ts";
 import { DISTINCT_KEYS, DISTINCT_RULES, DistinctBook } from "./distinct-book.ts";
 import type { DistinctRuleRecord } from "./distinct-book.ts";
 

@@ -2,8 +2,8 @@ import type { RecordRule } from "@millrace/config";
 import { endedAlarm } from "@millrace/detect";
 import type { AlarmEvent } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
-import { keysUnder } from "../core/central-keys.ts";
-import type { LeftRules } from "../core/left-rules.ts";
+import { keysUnder } from "../store/central-keys.ts";
+import type { LeftRules } from "../alarms/left-rules.ts";
 import { RecordWatchBook, WATCHED_SERIES } from "./record-watch-book.ts";
 
 export interface OpenedRecordWatches extends LeftRules {

@@ -1,4 +1,4 @@
-import { NotReady } from "../core/not-ready.ts";
+import { NotReady } from "../commit/not-ready.ts";
 import { batchBytes, recordBytes } from "./batch-bytes.ts";
 import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";

@@ -4,7 +4,7 @@ import { systemClock, systemRandom, systemReadBuffers } from "@millrace/runtime"
 import type { Logger } from "@millrace/runtime";
 import type { RecordTarget } from "../api/record-routes.ts";
 import type { Central } from "../central.ts";
-import { centralId } from "../core/central-id.ts";
+import { centralId } from "../store/central-id.ts";
 import { KafkaRecordSource } from "./kafka-record-source.ts";
 
 /** The sources of the streams of records that metrics read, and central as the API sees it with them. */

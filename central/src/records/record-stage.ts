@@ -4,7 +4,7 @@ import { ExpiringIdSet, paneLayout, PaneTable } from "@millrace/stream";
 import type { IdVerdict, PaneRows, WindowSpec } from "@millrace/stream";
 import { RecordDecoder, RECORD_HASH_WORDS } from "@millrace/wire";
 import type { RecordRefusal, RecordRefusalReason, RecordSpec } from "@millrace/wire";
-import { CENTRAL_KEYS } from "../core/central-keys.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
 import type { DistinctBook } from "./distinct-book.ts";
 import { TableFollower } from "./changes/table-follower.ts";
 import type { ReadChange, TableRecord } from "./changes/table-follower.ts";

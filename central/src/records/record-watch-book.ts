@@ -3,8 +3,8 @@ import { RecordWatch } from "@millrace/detect";
 import type { AlarmEvent, RecordSeries, RecordSeriesState } from "@millrace/detect";
 import type { Change } from "@millrace/queue";
 import type { IdVerdict, Labels } from "@millrace/stream";
-import { CENTRAL_KEYS } from "../core/central-keys.ts";
-import { StoredJson } from "../core/stored-json.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
+import { StoredJson } from "../store/stored-json.ts";
 import { isHistorical } from "./is-historical.ts";
 
 /** Of one rule; about 0.5 KB each in memory. */

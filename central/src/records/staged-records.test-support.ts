@@ -1,7 +1,7 @@
 import type { PipelineMetric, RecordStreamConfig } from "@millrace/config";
 import type { PaneRows } from "@millrace/stream";
 import { labelsKey, ratio } from "@millrace/stream";
-import { numberOf } from "../core/central-keys.ts";
+import { numberOf } from "../store/central-keys.ts";
 import { RecordStage } from "./record-stage.ts";
 import type { RefusedRecord, StreamRecord } from "./record-stage.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";

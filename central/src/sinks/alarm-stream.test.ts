@@ -1,6 +1,6 @@
 // Which alarms go to a sink, and how they are read again: page by page while they come and go.
 import { expect, test } from "vitest";
-import type { AlarmView } from "../core/alarm-view.ts";
+import type { AlarmView } from "../alarms/alarm-view.ts";
 import { AlarmStream } from "./alarm-stream.ts";
 
 function alarm(id: string, changes: Partial<AlarmView> = {}): AlarmView {

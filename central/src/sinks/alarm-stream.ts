@@ -1,4 +1,4 @@
-import type { AlarmView } from "../core/alarm-view.ts";
+import type { AlarmView } from "../alarms/alarm-view.ts";
 import type { SinkPage, SinkPageQuery, SinkStream } from "./sink-stream.ts";
 
 /** Alarms at their latest step, read again from central's book. */

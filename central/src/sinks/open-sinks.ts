@@ -5,7 +5,7 @@ import { systemClock, systemRandom } from "@millrace/runtime";
 import type { GaugeFamily, Logger } from "@millrace/runtime";
 import type { MetricSpec, WindowResult, WindowSpec } from "@millrace/stream";
 import type { CentralReader } from "../api/central-reader.ts";
-import type { AlarmView } from "../core/alarm-view.ts";
+import type { AlarmView } from "../alarms/alarm-view.ts";
 import { AlarmStream } from "./alarm-stream.ts";
 import type { PrometheusSinkView } from "./prometheus/prometheus-sink.ts";
 import { SinkRunner } from "./sink-runner.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { WindowResult } from "@millrace/stream";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import type { AlarmView } from "../core/alarm-view.ts";
+import type { AlarmView } from "../alarms/alarm-view.ts";
 import { alarmRecord } from "./alarm-record.ts";
 import { recordKey } from "./kafka/record-key.ts";
 import { windowRecord } from "./window-record.ts";

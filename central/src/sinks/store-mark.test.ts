@@ -1,7 +1,7 @@
 // How far a sink is, in central's store: of one place, and forgotten for good where it is forgotten.
 import { MemoryStore } from "@millrace/queue";
 import { expect, test } from "vitest";
-import { CENTRAL_KEYS } from "../core/central-keys.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
 import { StoreMark } from "./store-mark.ts";
 
 test("a mark is of its sink and its place", async () => {

@@ -1,6 +1,6 @@
 import type { Store } from "@millrace/queue";
-import { CENTRAL_KEYS } from "../core/central-keys.ts";
-import { StoredJson } from "../core/stored-json.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
+import { StoredJson } from "../store/stored-json.ts";
 import type { SinkMark } from "./sink-mark.ts";
 
 interface MarkRecord {

@@ -6,7 +6,7 @@ import { seriesKey } from "@millrace/stream";
 import type { WindowResult, WindowSpec } from "@millrace/stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { CENTRAL_KEYS, keysUnder } from "../core/central-keys.ts";
+import { CENTRAL_KEYS, keysUnder } from "../store/central-keys.ts";
 import { openWindowWatches } from "./open-window-watches.ts";
 import { STORED_GROUPS, STORED_PAGES, WindowWatchBook } from "./window-watch-book.ts";
 

@@ -1,8 +1,8 @@
 import { endOf } from "@millrace/detect";
 import type { AlarmEvent } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
-import { CENTRAL_KEYS, keysUnder } from "../core/central-keys.ts";
-import type { LeftRules } from "../core/left-rules.ts";
+import { CENTRAL_KEYS, keysUnder } from "../store/central-keys.ts";
+import type { LeftRules } from "../alarms/left-rules.ts";
 import { STORED_GROUPS, STORED_PAGES } from "./window-watch-book.ts";
 import type { KeyedPage, WindowWatchBook } from "./window-watch-book.ts";
 

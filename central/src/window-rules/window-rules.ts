@@ -3,7 +3,7 @@ import { AwakeClock } from "@millrace/detect";
 import type { AlarmEvent, WatchMoment } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
 import type { Labels, WindowResult } from "@millrace/stream";
-import type { LeftRules } from "../core/left-rules.ts";
+import type { LeftRules } from "../alarms/left-rules.ts";
 import { HISTORICAL_AFTER_MS } from "../records/is-historical.ts";
 import { GroupRoom } from "./group-room.ts";
 import { openWindowWatches } from "./open-window-watches.ts";

@@ -3,8 +3,8 @@ import type { AlarmEvent, JudgedWindow, WatchedGroupState, WindowRuleSpec } from
 import type { Change } from "@millrace/queue";
 import { windowLengths } from "@millrace/stream";
 import type { WindowSpec } from "@millrace/stream";
-import { CENTRAL_KEYS } from "../core/central-keys.ts";
-import { StoredJson } from "../core/stored-json.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
+import { StoredJson } from "../store/stored-json.ts";
 import { EarlierPages } from "./earlier-pages.ts";
 
 /** Windows of one stored page, about 60 bytes each: a commit writes the pages anew that have one more. */

@@ -1,6 +1,6 @@
 import type { Labels } from "@millrace/stream";
 import type { SourcePosition } from "@millrace/wire";
-import { StoredJson } from "../../core/stored-json.ts";
+import { StoredJson } from "../../store/stored-json.ts";
 
 /** What is remembered of a table's row until the windows that it may be in are final. */
 export interface KeptRow {

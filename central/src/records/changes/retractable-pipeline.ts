@@ -1,5 +1,5 @@
 import type { RecordStreamConfig } from "@millrace/config";
-import type { CentralPipeline } from "../../core/central-state.ts";
+import type { CentralPipeline } from "../../state/central-state.ts";
 
 /** The pipeline with what metrics of tables need beside their means, so that what a row had said can be taken out of them. */
 export function retractablePipeline(

@@ -1,7 +1,7 @@
 import type { Change, Store } from "@millrace/queue";
 import { isLater } from "@millrace/wire";
 import type { SourcePosition } from "@millrace/wire";
-import { CENTRAL_KEYS } from "../../core/central-keys.ts";
+import { CENTRAL_KEYS } from "../../store/central-keys.ts";
 import { KEPT_ROWS } from "./kept-row.ts";
 import type { KeptRow, RowContribution } from "./kept-row.ts";
 

@@ -2,7 +2,7 @@ import type { FileSinkConfig } from "@millrace/config";
 import { systemClock } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import type { WindowResult } from "@millrace/stream";
-import type { AlarmView } from "../../core/alarm-view.ts";
+import type { AlarmView } from "../../alarms/alarm-view.ts";
 import { alarmRecord } from "../alarm-record.ts";
 import { windowRecord } from "../window-record.ts";
 import { FileSink } from "./file-sink.ts";

@@ -3,7 +3,7 @@ import { PlatformaticClient } from "@millrace/kafka";
 import { systemClock } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import type { WindowResult } from "@millrace/stream";
-import type { AlarmView } from "../../core/alarm-view.ts";
+import type { AlarmView } from "../../alarms/alarm-view.ts";
 import { alarmRecord } from "../alarm-record.ts";
 import { windowRecord } from "../window-record.ts";
 import { KafkaSink } from "./kafka-sink.ts";

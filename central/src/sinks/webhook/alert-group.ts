@@ -1,4 +1,4 @@
-import type { AlarmView } from "../../core/alarm-view.ts";
+import type { AlarmView } from "../../alarms/alarm-view.ts";
 
 /** Alarms of one rule at one site: what one post is about, and what a receiver may take for one incident. */
 export function alertGroupOf({ rule, site }: Pick<AlarmView, "rule" | "site">): {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { AlarmView } from "../../core/alarm-view.ts";
+import type { AlarmView } from "../../alarms/alarm-view.ts";
 import { alertGroupOf } from "./alert-group.ts";
 
 /** Alertmanager's word for an alert that has not ended. */

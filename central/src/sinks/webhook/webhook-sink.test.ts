@@ -5,7 +5,7 @@ import { createServer as createHttps } from "node:https";
 import { MemoryLogger } from "@millrace/runtime";
 import { SeededRandom, SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
-import type { AlarmView } from "../../core/alarm-view.ts";
+import type { AlarmView } from "../../alarms/alarm-view.ts";
 import { AlarmStream } from "../alarm-stream.ts";
 import { SinkRunner } from "../sink-runner.ts";
 import { WebhookSink } from "./webhook-sink.ts";

@@ -1,7 +1,7 @@
 import type { WebhookSinkConfig } from "@millrace/config";
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger } from "@millrace/runtime";
-import type { AlarmView } from "../../core/alarm-view.ts";
+import type { AlarmView } from "../../alarms/alarm-view.ts";
 import type { SinkTarget, SinkWritten } from "../sink-target.ts";
 import { alertGroupOf } from "./alert-group.ts";
 import { alertMessage } from "./alert-message.ts";

@@ -1,7 +1,7 @@
 import type { Store } from "@millrace/queue";
 import type { Clock, Logger } from "@millrace/runtime";
-import type { LedgerTotals } from "./central-ledger.ts";
-import type { CentralState } from "./central-state.ts";
+import type { LedgerTotals } from "../ledger/central-ledger.ts";
+import type { CentralState } from "../state/central-state.ts";
 import type { EvidenceFate, GoneEvidence } from "./evidence-book.ts";
 import { isEvidenceSound } from "./evidence-check.ts";
 

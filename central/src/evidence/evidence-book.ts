@@ -5,10 +5,10 @@ import {
   type EvidencePart,
   evidencePartCount,
 } from "@millrace/wire";
-import { CENTRAL_KEYS } from "./central-keys.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
 import type { EvidenceView } from "./evidence-view.ts";
 import { PartSet } from "./part-set.ts";
-import { StoredJson } from "./stored-json.ts";
+import { StoredJson } from "../store/stored-json.ts";
 
 /** Pieces that central keeps, whatever their bytes: what is known of them is in memory. */
 export const EVIDENCE_COUNT_MAX = 20_000;

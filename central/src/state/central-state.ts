@@ -9,34 +9,34 @@ import type {
   TimeRange,
   WindowResult,
 } from "@millrace/stream";
-import { AgentRegistry } from "./agent-registry.ts";
-import type { AgentRecord } from "./agent-registry.ts";
-import { AlarmBook, endedSource, ownSource } from "./alarm-book.ts";
-import type { AlarmRecord } from "./alarm-book.ts";
-import type { AlarmView } from "./alarm-view.ts";
-import { CENTRAL_KEYS, engineKeyOf, keysUnder, numberOf } from "./central-keys.ts";
-import { CentralLedger } from "./central-ledger.ts";
-import type { LedgerTotals, RejectReason } from "./central-ledger.ts";
-import { EVIDENCE, EvidenceBook } from "./evidence-book.ts";
-import type { EvidenceLimits } from "./evidence-book.ts";
-import type { LaneRecord } from "./deduplication.ts";
-import { LateBook } from "./late-book.ts";
-import { LogBook } from "./log-book.ts";
-import { MemberSearch } from "./member-search.ts";
-import type { StoredMemberSearch } from "./member-search.ts";
-import type { LogLoss, StoredLogPosition } from "./log-book.ts";
+import { AgentRegistry } from "../agents/agent-registry.ts";
+import type { AgentRecord } from "../agents/agent-registry.ts";
+import { AlarmBook, endedSource, ownSource } from "../alarms/alarm-book.ts";
+import type { AlarmRecord } from "../alarms/alarm-book.ts";
+import type { AlarmView } from "../alarms/alarm-view.ts";
+import { CENTRAL_KEYS, engineKeyOf, keysUnder, numberOf } from "../store/central-keys.ts";
+import { CentralLedger } from "../ledger/central-ledger.ts";
+import type { LedgerTotals, RejectReason } from "../ledger/central-ledger.ts";
+import { EVIDENCE, EvidenceBook } from "../evidence/evidence-book.ts";
+import type { EvidenceLimits } from "../evidence/evidence-book.ts";
+import type { LaneRecord } from "../deduplication/deduplication.ts";
+import { LateBook } from "../ledger/late-book.ts";
+import { LogBook } from "../log/log-book.ts";
+import { MemberSearch } from "../agents/member-search.ts";
+import type { StoredMemberSearch } from "../agents/member-search.ts";
+import type { LogLoss, StoredLogPosition } from "../log/log-book.ts";
 import type { LogGap } from "../log/uplink-log.ts";
 import { retractablePipeline } from "../records/changes/retractable-pipeline.ts";
 import { RecordStreams } from "../records/record-streams.ts";
 import { WindowRules } from "../window-rules/window-rules.ts";
-import { Quarantine } from "./quarantine.ts";
-import type { QuarantineEntry } from "./quarantine.ts";
-import { StoreRegistry } from "./store-registry.ts";
-import type { StoreRecord } from "./store-registry.ts";
+import { Quarantine } from "../ledger/quarantine.ts";
+import type { QuarantineEntry } from "../ledger/quarantine.ts";
+import { StoreRegistry } from "../deduplication/store-registry.ts";
+import type { StoreRecord } from "../deduplication/store-registry.ts";
 import type { StoreDamage } from "./store-damage.ts";
-import { StoredJson } from "./stored-json.ts";
-import { TrustedTime } from "./trusted-time.ts";
-import type { ClockReading } from "./trusted-time.ts";
+import { StoredJson } from "../store/stored-json.ts";
+import { TrustedTime } from "../agents/trusted-time.ts";
+import type { ClockReading } from "../agents/trusted-time.ts";
 
 /** The format of central's store that this program writes; it reads no newer one. */
 export const CENTRAL_STORE_FORMAT = 2;

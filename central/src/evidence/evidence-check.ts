@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Store } from "@millrace/queue";
-import { CENTRAL_KEYS } from "./central-keys.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
 import type { EvidenceView } from "./evidence-view.ts";
 
 /** The parts of a piece, in order, as the store has them. Throws where one is missing: it was given up meanwhile. */

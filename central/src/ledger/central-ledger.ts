@@ -1,4 +1,4 @@
-import { DurableValues } from "./durable-values.ts";
+import { DurableValues } from "../state/durable-values.ts";
 
 /** Why something that arrived was not taken. Closed: the names are in metrics and the API. */
 export const REJECT_REASONS = [

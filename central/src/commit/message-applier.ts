@@ -3,14 +3,14 @@ import { LANES, pickRows, readingCountOfRow } from "@millrace/stream";
 import { encodeMessage, WIRE_VERSIONS_READ } from "@millrace/wire";
 import type { EvidencePart, Heartbeat, Hello, SealedBatch } from "@millrace/wire";
 import type { LogEntry } from "../log/uplink-log.ts";
-import type { SystemAlarm } from "./alarm-book.ts";
-import type { RejectReason } from "./central-ledger.ts";
-import type { CentralState } from "./central-state.ts";
-import type { Deduplication } from "./deduplication.ts";
-import type { BatchBody, OpenedMessage } from "./opened-message.ts";
-import type { NotedReason } from "./quarantine.ts";
-import type { Session } from "./session.ts";
-import type { SessionTable } from "./session-table.ts";
+import type { SystemAlarm } from "../alarms/alarm-book.ts";
+import type { RejectReason } from "../ledger/central-ledger.ts";
+import type { CentralState } from "../state/central-state.ts";
+import type { Deduplication } from "../deduplication/deduplication.ts";
+import type { BatchBody, OpenedMessage } from "../log/opened-message.ts";
+import type { NotedReason } from "../ledger/quarantine.ts";
+import type { Session } from "../sessions/session.ts";
+import type { SessionTable } from "../sessions/session-table.ts";
 
 /** In the ledger, whoever is not enrolled: there is no end to what strangers may call themselves. */
 export const NOBODY = "(unknown)";

@@ -23,7 +23,7 @@ import type {
   SkippedRange,
   UpTopic,
 } from "@millrace/wire";
-import type { RejectReason } from "./central-ledger.ts";
+import type { RejectReason } from "../ledger/central-ledger.ts";
 
 export type BatchBody =
   | { readonly kind: "panes"; readonly panes: PaneBatch }

@@ -3,7 +3,7 @@ import { MemoryStore } from "@millrace/queue";
 import type { Change } from "@millrace/queue";
 import { stateKey } from "@millrace/stream";
 import { expect, test } from "vitest";
-import { CENTRAL_KEYS, keysUnder } from "./central-keys.ts";
+import { CENTRAL_KEYS, keysUnder } from "../store/central-keys.ts";
 import { RECENT_MS, TRIMMED_MAX, WindowHistory } from "./window-history.ts";
 
 const SPEC = {

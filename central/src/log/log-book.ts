@@ -1,4 +1,4 @@
-import type { LogGap, LogPosition } from "../log/uplink-log.ts";
+import type { LogGap, LogPosition } from "./uplink-log.ts";
 
 export interface StoredLogPosition extends LogPosition {
   readonly log: string;

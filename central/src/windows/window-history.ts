@@ -2,7 +2,7 @@ import type { Change, Store } from "@millrace/queue";
 import { decodeWindow, labelsKey, parseStateKey, windowKeyRange, windowLengths } from "@millrace/stream";
 import type { WindowResult, WindowSpec } from "@millrace/stream";
 import type { WindowPage, WindowQuery } from "../api/central-reader.ts";
-import { CENTRAL_KEYS, engineKeyOf } from "./central-keys.ts";
+import { CENTRAL_KEYS, engineKeyOf } from "../store/central-keys.ts";
 
 /** What a dashboard is given when it connects. */
 export const RECENT_MS = 600_000;

@@ -5,7 +5,7 @@ import type { EvidenceManifest, EvidencePart } from "@millrace/wire";
 import { evidencePartCount } from "@millrace/wire";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { keysUnder } from "./central-keys.ts";
+import { keysUnder } from "../store/central-keys.ts";
 import { EVIDENCE, EVIDENCE_COUNT_MAX, EvidenceBook } from "./evidence-book.ts";
 import type { EvidenceLimits } from "./evidence-book.ts";
 import { evidenceParts, isEvidenceSound } from "./evidence-check.ts";

@@ -1,6 +1,6 @@
 import type { Store } from "@millrace/queue";
 import type { WindowEngine, WindowResult } from "@millrace/stream";
-import { CENTRAL_KEYS } from "./central-keys.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
 
 /** Results whose panes are read at a time: bounds memory, also where none shares panes with another. */
 const RESULTS_MAX = 20;

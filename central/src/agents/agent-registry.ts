@@ -9,7 +9,7 @@ import type {
 } from "@millrace/stream";
 import type { Heartbeat, ToldMaintenance } from "@millrace/wire";
 import type { AgentView } from "./agent-view.ts";
-import { DurableValues } from "./durable-values.ts";
+import { DurableValues } from "../state/durable-values.ts";
 
 /** What of an agent survives a restart. */
 export interface AgentRecord {

@@ -1,10 +1,10 @@
 import type { Clock, Logger } from "@millrace/runtime";
 import type { SystemAlarm } from "./alarm-book.ts";
-import type { CentralState } from "./central-state.ts";
-import type { MessageApplier, Moment } from "./message-applier.ts";
+import type { CentralState } from "../state/central-state.ts";
+import type { MessageApplier, Moment } from "../commit/message-applier.ts";
 import type { WindowRuleCounts } from "../window-rules/window-rules.ts";
-import type { SessionTable } from "./session-table.ts";
-import { CLOCK_TOLERANCE_MS } from "./trusted-time.ts";
+import type { SessionTable } from "../sessions/session-table.ts";
+import { CLOCK_TOLERANCE_MS } from "../agents/trusted-time.ts";
 import { WakeWatch } from "./wake-watch.ts";
 
 /** How long an alarm about something that happened once is shown as active after it last happened. */
