@@ -89,7 +89,7 @@ export class CentralWatches {
       const isApart = Math.abs(aheadMs) > (isRaised ? CLOCK_TOLERANCE_MS / 2 : CLOCK_TOLERANCE_MS);
       if (isApart === isRaised) continue;
       if (isRaised) {
-        this.clearAlarm("clock_disagrees", agent, "the clocks agree again");
+        this.#clearAlarm("clock_disagrees", agent, "the clocks agree again");
         continue;
       }
       const by = `${Math.round(Math.abs(aheadMs) / 1_000)} s`;
@@ -130,11 +130,11 @@ export class CentralWatches {
     for (const alarm of this.#options.state.alarms.raised()) {
       const shownMs = SYSTEM_ALARM_SHOWN_MS[alarm.kind];
       if (shownMs !== undefined && nowMs - alarm.timeMs > shownMs)
-        this.clearAlarm(alarm.kind, alarm.agent, "has not happened again");
+        this.#clearAlarm(alarm.kind, alarm.agent, "has not happened again");
     }
   }
 
-  clearAlarm(kind: SystemAlarm, agent: string, message: string): void {
+  #clearAlarm(kind: SystemAlarm, agent: string, message: string): void {
     const { agents, alarms } = this.#options.state;
     alarms.clear({
       agent,

@@ -14,8 +14,8 @@ import type { SeriesRefusal } from "../history/series-reader.ts";
 import type { RecordMetricView } from "./record-metric-view.ts";
 import type { RuleView } from "./rule-view.ts";
 
-/** What the API shows of central's core. */
-export interface CentralReader {
+/** What central shows of what it holds. */
+export interface CentralViewer {
   agents(): AgentView[];
   alarms(): AlarmView[];
   ledger(): ReadonlyMap<string, LedgerTotals>;
@@ -40,6 +40,10 @@ export interface CentralReader {
   evidenceBytes(view: EvidenceView): AsyncIterable<Uint8Array>;
   /** The bytes of a backup of the store as it is now. */
   backup(): AsyncIterable<Uint8Array>;
+}
+
+/** What the API shows of central's core, and asks of it. */
+export interface CentralReader extends CentralViewer {
   /** Ends the membership of a site's agents; how many there were. */
   retire(site: string): Promise<number>;
   /** Has an agent end one latched alarm whose condition is over; `by` goes into its audit trail. */

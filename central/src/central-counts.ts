@@ -1,0 +1,44 @@
+import type { WindowEngineCounts } from "@millrace/stream";
+import type { SeriesHistory } from "./history/series-history.ts";
+import type { Arrivals } from "./sessions/arrivals.ts";
+import type { Inbox } from "./sessions/inbox.ts";
+import type { CentralState } from "./state/central-state.ts";
+import type { WindowHistory } from "./windows/window-history.ts";
+
+export interface CentralCounts {
+  readonly inboxBytes: number;
+  readonly droppedMessages: number;
+  readonly engine: WindowEngineCounts | null;
+  readonly trimLagMs: number;
+  /** Entries of the quarantine since the store was made. */
+  readonly quarantined: number;
+  readonly evidenceBytes: number;
+  readonly evidencePieces: number;
+  /** Stored values that could not be read and were left out, since the start. */
+  readonly unreadable: number;
+}
+
+/** What central counts of itself, where its parts stand now. */
+export function centralCounts(parts: {
+  /** Null before central is open. */
+  readonly state: CentralState | null;
+  readonly inbox: Inbox;
+  readonly arrivals: Arrivals;
+  readonly windowHistory: WindowHistory;
+  readonly seriesHistory: SeriesHistory | null;
+}): CentralCounts {
+  const { state, inbox, arrivals, windowHistory, seriesHistory } = parts;
+  const engine = state?.engine.counts ?? null;
+  const ofState = (state?.unreadableCount ?? 0) + (engine?.unreadable ?? 0);
+  const ofHistories = windowHistory.unreadableCount + (seriesHistory?.counts(0).unreadable ?? 0);
+  return {
+    inboxBytes: inbox.bytes,
+    droppedMessages: arrivals.droppedCount,
+    engine,
+    trimLagMs: windowHistory.trimLagMs,
+    quarantined: state?.quarantine.entryCount ?? 0,
+    evidenceBytes: state?.evidence.bytes ?? 0,
+    evidencePieces: state?.evidence.count ?? 0,
+    unreadable: ofState + ofHistories,
+  };
+}
