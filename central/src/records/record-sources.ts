@@ -2,7 +2,7 @@ import type { CentralConfig } from "@millrace/config";
 import type { Store } from "@millrace/queue";
 import { systemClock, systemRandom, systemReadBuffers } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
-import type { RecordTarget } from "../api/record-routes.ts";
+import type { RecordTarget } from "../api/routes/record-routes.ts";
 import type { Central } from "../central.ts";
 import { centralId } from "../store/central-id.ts";
 import { KafkaRecordSource } from "./kafka-record-source.ts";

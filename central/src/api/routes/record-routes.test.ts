@@ -1,15 +1,15 @@
 // Posted records over real sockets: what is answered, and when, and that a sender can neither fill memory nor reach what is not its own.
 import { Metrics, silentLogger, systemClock, systemRandom } from "@millrace/runtime";
 import { afterEach, expect, test } from "vitest";
-import { NotReady } from "../commit/not-ready.ts";
-import type { RecordBatch, RecordOutcome } from "../records/record-batch.ts";
-import type { RecordStreamView } from "../records/record-stream-view.ts";
-import { NO_RECORDS } from "../records/record-totals.ts";
-import { Access } from "./access.ts";
-import type { CentralReader } from "./central-reader.ts";
-import { describedFetch as fetch } from "./described-fetch.test-support.ts";
+import { NotReady } from "../../commit/not-ready.ts";
+import type { RecordBatch, RecordOutcome } from "../../records/record-batch.ts";
+import type { RecordStreamView } from "../../records/record-stream-view.ts";
+import { NO_RECORDS } from "../../records/record-totals.ts";
+import { Access } from "../access.ts";
+import type { CentralReader } from "../central-reader.ts";
+import { describedFetch as fetch } from "../described-fetch.test-support.ts";
 import type { RecordTarget } from "./record-routes.ts";
-import { ApiServer } from "./server.ts";
+import { ApiServer } from "../server.ts";
 
 const OUTCOME: RecordOutcome = {
   received: 3,

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
-import type { RecordBatch, RecordOutcome } from "../records/record-batch.ts";
-import type { RecordStreamView } from "../records/record-stream-view.ts";
-import { ProblemError } from "./problem.ts";
-import { recordLines } from "./record-lines.ts";
+import type { RecordBatch, RecordOutcome } from "../../records/record-batch.ts";
+import type { RecordStreamView } from "../../records/record-stream-view.ts";
+import { ProblemError } from "../problem.ts";
+import { recordLines } from "../record-lines.ts";
 
 /** Where records go. */
 export interface RecordTarget {

@@ -1,0 +1,46 @@
+import type { FastifyInstance } from "fastify";
+import { fresh } from "../caching.ts";
+import type { CentralReader } from "../central-reader.ts";
+import { LIST_LIMIT_MAX } from "../list-page.ts";
+import { wrongCursor } from "../page-cursor.ts";
+import { parseLimit, parseQuery } from "../window-query.ts";
+import type { RecordTarget } from "./record-routes.ts";
+
+/** What became of all that came, what was not taken, and what came late. */
+export function addLedgerRoutes(
+  app: FastifyInstance,
+  { reader, records }: { readonly reader: CentralReader; readonly records: RecordTarget },
+): void {
+  app.get("/api/v1/ledger", async (_request, reply) => {
+    const streams = records.recordStreams().map(({ stream, totals }) => [stream, totals] as const);
+    return fresh(reply).send({
+      sum: reader.ledgerSum(),
+      agents: Object.fromEntries(reader.ledger()),
+      records: Object.fromEntries(streams),
+    });
+  });
+  app.get("/api/v1/quarantine", async (request, reply) => {
+    const query = parseQuery(request.query);
+    const limit = parseLimit(query.get("limit"), 100, LIST_LIMIT_MAX);
+    const entries = await reader.quarantine(limit, parseNumberCursor(query.get("cursor")));
+    return fresh(reply).send({ entries, cursor: numberCursor(entries, limit) });
+  });
+  app.get("/api/v1/late", async (request, reply) => {
+    const query = parseQuery(request.query);
+    const limit = parseLimit(query.get("limit"), 100, LIST_LIMIT_MAX);
+    const entries = reader.late(limit, parseNumberCursor(query.get("cursor")));
+    return fresh(reply).send({ entries, cursor: numberCursor(entries, limit) });
+  });
+}
+
+/** Of a list whose entries are numbered, the newest first. */
+function parseNumberCursor(text: string | undefined): number | null {
+  if (text === undefined || text === "") return null;
+  if (!/^\d{1,15}$/.test(text)) throw wrongCursor(text);
+  return Number(text);
+}
+
+function numberCursor(entries: readonly { readonly number: number }[], limit: number): string | null {
+  const last = entries.length < limit ? undefined : entries.at(-1);
+  return last === undefined ? null : String(last.number);
+}

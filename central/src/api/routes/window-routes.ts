@@ -1,0 +1,49 @@
+import { Readable } from "node:stream";
+import type { Clock } from "@millrace/runtime";
+import { labelsKey } from "@millrace/stream";
+import type { FastifyInstance } from "fastify";
+import { fresh } from "../caching.ts";
+import type { CentralReader } from "../central-reader.ts";
+import { isMatch } from "../etag.ts";
+import { LIST_LIMIT_MAX, listPage } from "../list-page.ts";
+import { cursorText } from "../page-cursor.ts";
+import { ProblemError } from "../problem.ts";
+import { requireWindow } from "../required-names.ts";
+import { seriesAnswer } from "../series-answer.ts";
+import { parseSeriesQuery } from "../series-query.ts";
+import { parseQuery, parseWindowQuery } from "../window-query.ts";
+
+/** Windows, and the history behind them. */
+export function addWindowRoutes(
+  app: FastifyInstance,
+  { reader, clock }: { readonly reader: CentralReader; readonly clock: Clock },
+): void {
+  app.get("/api/v1/windows", async (request, reply) => {
+    const query = parseWindowQuery(request.query);
+    requireWindow(reader, query.window, Object.keys(query.group));
+    const { windows, cursor } = await reader.windows(query);
+    return fresh(reply).send({ windows, cursor: cursorText(cursor) });
+  });
+  app.get("/api/v1/windows/latest", async (request, reply) => {
+    const query = parseQuery(request.query);
+    const window = query.get("window") ?? null;
+    if (window !== null) requireWindow(reader, window);
+    const latest = await reader.latestWindows(window);
+    const { items, cursor } = listPage(latest, query, {
+      keyOf: (each) => [each.window, labelsKey(each.group)],
+      limitDefault: LIST_LIMIT_MAX,
+    });
+    return fresh(reply).send({ windows: items, cursor });
+  });
+  app.get("/api/v1/series", async (request, reply) => {
+    const page = await reader.series(parseSeriesQuery(request.query, clock.nowMs()));
+    if ("reason" in page) throw new ProblemError(page.reason, page.detail);
+    const { tag, bytes, slices } = await seriesAnswer({ ...page, cursor: cursorText(page.cursor) });
+    reply.header("etag", tag);
+    if (isMatch(request.headers["if-none-match"], tag)) return fresh(reply).code(304).send();
+    return fresh(reply)
+      .header("content-type", "application/json; charset=utf-8")
+      .header("content-length", bytes)
+      .send(Readable.from(slices, { objectMode: false }));
+  });
+}
