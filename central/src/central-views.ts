@@ -4,7 +4,13 @@ import type { WindowResult } from "@millrace/stream";
 import type { AgentView } from "./agents/agent-view.ts";
 import { withEvidence } from "./agents/with-evidence.ts";
 import type { AlarmView } from "./alarms/alarm-view.ts";
-import type { CentralViewer, LedgerSum, PipelineView, WindowPage, WindowQuery } from "./api/central-reader.ts";
+import type {
+  CentralViewer,
+  LedgerSum,
+  PipelineView,
+  WindowPage,
+  WindowQuery,
+} from "./api/central-reader.ts";
 import { pipelineView } from "./api/pipeline-view.ts";
 import { storeBackup } from "./backup/store-backup.ts";
 import { evidenceParts } from "./evidence/evidence-check.ts";
@@ -24,7 +30,7 @@ import { computedWindows } from "./windows/computed-windows.ts";
 import type { WindowHistory } from "./windows/window-history.ts";
 import type { WindowRuleCounts } from "./window-rules/window-rules.ts";
 
-export interface CentralViewsOptions {
+interface CentralViewsOptions {
   /** Null before central is open. */
   readonly state: () => CentralState | null;
   readonly pipeline: CentralPipeline;
@@ -45,9 +51,7 @@ export class CentralViews implements CentralViewer {
 
   agents(): AgentView[] {
     const state = this.#state;
-    return state === null
-      ? []
-      : withEvidence(state.agents.views(), (agent) => state.ledger.all().get(agent));
+    return state === null ? [] : withEvidence(state.agents.views(), (agent) => state.ledger.all().get(agent));
   }
 
   alarms(): AlarmView[] {

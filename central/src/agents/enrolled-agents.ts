@@ -10,7 +10,7 @@ export interface EnrolledAgent {
   readonly site: string;
 }
 
-export interface EnrolledAgentsOptions {
+interface EnrolledAgentsOptions {
   readonly state: CentralState;
   readonly sessions: SessionTable;
   readonly actions: CommitActions;

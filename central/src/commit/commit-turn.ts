@@ -27,7 +27,7 @@ import type { MessageTurn } from "./message-turn.ts";
 
 const NO_WINDOWS: TickedWindows = { results: [], trimmed: [], trimSeriesAtMs: null };
 
-export interface CommitTurnOptions {
+interface CommitTurnOptions {
   readonly state: CentralState;
   readonly lifecycle: CentralLifecycle;
   readonly durable: DurableMoment;

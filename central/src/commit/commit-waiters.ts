@@ -6,7 +6,7 @@ import type { SessionTable } from "../sessions/session-table.ts";
 import type { CommitActions } from "./commit-actions.ts";
 import type { DurableMoment } from "./durable-moment.ts";
 
-export interface CommitWaitersOptions {
+interface CommitWaitersOptions {
   readonly durable: DurableMoment;
   readonly actions: CommitActions;
   readonly recordInbox: RecordInbox;

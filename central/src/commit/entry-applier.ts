@@ -4,15 +4,15 @@ import type { Compression } from "@millrace/wire";
 import { openMessage, paneRows } from "../log/opened-message.ts";
 import type { OpenedMessage } from "../log/opened-message.ts";
 import type { LogEntry } from "../log/uplink-log.ts";
-import { loadEngineKeys } from "../state/central-state.ts";
 import type { CentralState } from "../state/central-state.ts";
+import { loadEngineKeys } from "../store/engine-entries.ts";
 import type { AfterCommit, MessageApplier, Moment } from "./message-applier.ts";
 import { SeriesMemories } from "./series-memories.ts";
 
 /** Rows of a batch lie here until they are applied. */
 const ROW_ROOM_BYTES = 1_048_576;
 
-export interface EntryApplierOptions {
+interface EntryApplierOptions {
   readonly state: CentralState;
   readonly applier: MessageApplier;
   readonly store: Store;

@@ -4,6 +4,7 @@ import { encodeMessage, WIRE_VERSIONS_READ } from "@millrace/wire";
 import type { EvidencePart, Heartbeat, Hello, SealedBatch } from "@millrace/wire";
 import type { LogEntry } from "../log/uplink-log.ts";
 import type { SystemAlarm } from "../alarms/alarm-book.ts";
+import { NOBODY } from "../ledger/central-ledger.ts";
 import type { RejectReason } from "../ledger/central-ledger.ts";
 import type { CentralState } from "../state/central-state.ts";
 import type { Deduplication } from "../deduplication/deduplication.ts";
@@ -12,8 +13,6 @@ import type { NotedReason } from "../ledger/quarantine.ts";
 import type { Session } from "../sessions/session.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
 
-/** In the ledger, whoever is not enrolled: there is no end to what strangers may call themselves. */
-export const NOBODY = "(unknown)";
 /** What is read so long after it was written says nothing of whether its agent is heard now. */
 const HEARD_AGE_MS_MAX = 3_000;
 

@@ -6,7 +6,7 @@ import type { CentralState } from "../state/central-state.ts";
 import type { EntryApplier } from "./entry-applier.ts";
 import type { AfterCommit, MessageApplier, Moment } from "./message-applier.ts";
 
-export interface MessageTurnOptions {
+interface MessageTurnOptions {
   readonly state: CentralState;
   readonly arrivals: Arrivals;
   readonly logGate: LogGate;

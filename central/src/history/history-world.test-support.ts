@@ -4,7 +4,7 @@ import type { Change } from "@millrace/queue";
 import { Membership, paneLayout, PaneTable, WindowEngine } from "@millrace/stream";
 import type { Labels, MetricSpec, PaneRows, WindowSpec } from "@millrace/stream";
 import { CENTRAL_KEYS } from "../store/central-keys.ts";
-import { loadEngineKeys, readEngineRange } from "../state/central-state.ts";
+import { loadEngineKeys, readEngineRange } from "../store/engine-entries.ts";
 import { SeriesHistory } from "./series-history.ts";
 import type { RollBounds } from "./series-history.ts";
 import type { SeriesPage, SeriesQuery } from "./series-page.ts";

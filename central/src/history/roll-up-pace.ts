@@ -4,7 +4,7 @@ import type { SeriesHistory } from "./series-history.ts";
 /** Between ticks history is rolled up for no more than half of the time: at least so long nothing of it is done after a piece. */
 const ROLL_PAUSE_MS_MIN = 1;
 
-export interface RollUpPaceOptions {
+interface RollUpPaceOptions {
   /** Null: there is no history. */
   readonly history: SeriesHistory | null;
   readonly clock: Clock;

@@ -1,5 +1,8 @@
 import { DurableValues } from "../state/durable-values.ts";
 
+/** In the ledger, whoever is not enrolled: there is no end to what strangers may call themselves. */
+export const NOBODY = "(unknown)";
+
 /** Why something that arrived was not taken. Closed: the names are in metrics and the API. */
 export const REJECT_REASONS = [
   "malformed_batch",

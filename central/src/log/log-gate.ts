@@ -1,6 +1,6 @@
 import type { Clock } from "@millrace/runtime";
-import { NOBODY } from "../commit/message-applier.ts";
 import type { AfterCommit, Moment } from "../commit/message-applier.ts";
+import { NOBODY } from "../ledger/central-ledger.ts";
 import type { Admission } from "../sessions/admission.ts";
 import type { Inbox } from "../sessions/inbox.ts";
 import type { CentralState } from "../state/central-state.ts";
@@ -13,7 +13,7 @@ const COMMIT_MESSAGES_MAX = 100;
 const COMMIT_LIVE_MESSAGES_MAX = 1_000;
 const NOTHING_TAKEN: LogTurn = { entries: [], positions: [], gaps: [], strange: [] };
 
-export interface LogGateOptions {
+interface LogGateOptions {
   readonly state: CentralState;
   readonly inbox: Inbox;
   readonly admission: Admission;

@@ -1,9 +1,9 @@
 import type { Logger } from "@millrace/runtime";
-import { NOBODY } from "../commit/message-applier.ts";
+import { NOBODY } from "../ledger/central-ledger.ts";
 import type { CentralState } from "../state/central-state.ts";
 import type { LogGap } from "./uplink-log.ts";
 
-export interface NoteGapOptions {
+interface NoteGapOptions {
   readonly state: CentralState;
   readonly logName: string | undefined;
   readonly nowMs: number;

@@ -1,7 +1,7 @@
 import type { Store } from "@millrace/queue";
 import { ownSource } from "../alarms/alarm-book.ts";
-import { loadEngineKeys } from "../state/central-state.ts";
 import type { CentralState } from "../state/central-state.ts";
+import { loadEngineKeys } from "../store/engine-entries.ts";
 import type { RecordBatch } from "./record-batch.ts";
 import type { TakenBatch } from "./record-inbox.ts";
 import { partitionName } from "./record-streams.ts";

@@ -9,7 +9,7 @@ import type { RecordInbox } from "./record-inbox.ts";
 import { recordStreamView } from "./record-stream-view.ts";
 import type { RecordStreamView } from "./record-stream-view.ts";
 
-export interface RecordIntakeOptions {
+interface RecordIntakeOptions {
   /** Null before central is open. */
   readonly state: () => CentralState | null;
   readonly inbox: RecordInbox;

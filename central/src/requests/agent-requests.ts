@@ -8,7 +8,7 @@ import type { CentralState } from "../state/central-state.ts";
 import { packedPipeline } from "./packed-pipeline.ts";
 import type { RequestBook } from "./request-book.ts";
 
-export interface AgentRequestsOptions {
+interface AgentRequestsOptions {
   /** Null before central is open. */
   readonly state: () => CentralState | null;
   readonly lifecycle: CentralLifecycle;

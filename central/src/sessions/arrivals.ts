@@ -11,7 +11,7 @@ import type { Inbox } from "./inbox.ts";
 import type { InboxItem, Session } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
 
-export interface ArrivalsOptions {
+interface ArrivalsOptions {
   /** Null before central is open. */
   readonly opened: () => {
     readonly state: Pick<CentralState, "reject">;

@@ -1,20 +1,14 @@
 import type { Pipeline, RecordStreamConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { WindowEngine } from "@millrace/stream";
-import type {
-  CoarsePanes,
-  MembershipInterval,
-  StateEntry,
-  StateRange,
-  TimeRange,
-  WindowResult,
-} from "@millrace/stream";
+import type { CoarsePanes, MembershipInterval, StateEntry, TimeRange, WindowResult } from "@millrace/stream";
 import { AgentRegistry } from "../agents/agent-registry.ts";
 import type { AgentRecord } from "../agents/agent-registry.ts";
 import { AlarmBook, endedSource, ownSource } from "../alarms/alarm-book.ts";
 import type { AlarmRecord } from "../alarms/alarm-book.ts";
 import type { AlarmView } from "../alarms/alarm-view.ts";
-import { CENTRAL_KEYS, engineKeyOf, keysUnder, numberOf } from "../store/central-keys.ts";
+import { CENTRAL_KEYS, keysUnder, numberOf } from "../store/central-keys.ts";
+import { engineChange, loadEngineKeys, movePanes, readEngineRange } from "../store/engine-entries.ts";
 import { CentralLedger } from "../ledger/central-ledger.ts";
 import type { LedgerTotals, RejectReason } from "../ledger/central-ledger.ts";
 import { EVIDENCE, EvidenceBook } from "../evidence/evidence-book.ts";
@@ -35,6 +29,7 @@ import { StoreRegistry } from "../deduplication/store-registry.ts";
 import type { StoreRecord } from "../deduplication/store-registry.ts";
 import type { StoreDamage } from "./store-damage.ts";
 import { StoredJson } from "../store/stored-json.ts";
+import { StoredValues } from "../store/stored-values.ts";
 import { TrustedTime } from "../agents/trusted-time.ts";
 import type { ClockReading } from "../agents/trusted-time.ts";
 
@@ -396,82 +391,10 @@ export class CentralState {
   }
 }
 
-/** Gives the engine what the store has under these keys. */
-export async function loadEngineKeys(
-  store: Store,
-  engine: WindowEngine,
-  keys: readonly string[],
-): Promise<void> {
-  if (keys.length === 0) return;
-  const found = await store.getMany(keys.map((key) => CENTRAL_KEYS.engine(key)));
-  for (const [index, key] of keys.entries()) engine.load(key, found[index]);
-}
-
-/** The engine's entries in a range of its own keys. */
-export async function readEngineRange(store: Store, range: StateRange): Promise<StateEntry[]> {
-  const { from, to, ...rest } = range;
-  const entries: StateEntry[] = [];
-  for await (const { key, value } of store.range({
-    from: CENTRAL_KEYS.engine(from),
-    to: CENTRAL_KEYS.engine(to),
-    ...rest,
-  })) {
-    entries.push({ key: engineKeyOf(key), bytes: value });
-  }
-  return entries;
-}
-
-/** Brings panes that were stored under another pipeline into the pane sizes of this one, some in each commit. */
-async function movePanes(store: Store, engine: WindowEngine): Promise<void> {
-  const move = engine.paneMove();
-  for (let range = move.nextRange(); range !== null; range = move.nextRange()) {
-    const keys = move.take(await readEngineRange(store, range));
-    if (keys.length === 0) continue;
-    const found = await store.getMany(keys.map((key) => CENTRAL_KEYS.engine(key)));
-    await store.commit(move.merge(found).map(engineChange), { isSync: true });
-  }
-}
-
-function engineChange({ key, bytes }: { readonly key: string; readonly bytes: Uint8Array | null }): Change {
-  const stored = CENTRAL_KEYS.engine(key);
-  return bytes === null ? { type: "del", key: stored } : { type: "put", key: stored, value: bytes };
-}
-
 /** What follows streams, rules and the log, opened before the state. */
 interface StateBooks {
   readonly records: RecordStreams;
   readonly windowRules: WindowRules;
   readonly log: LogBook;
   readonly memberSearch: MemberSearch;
-}
-
-/** Reads the store's values; one that cannot be read is left out and counted. */
-class StoredValues {
-  readonly #store: Store;
-  unreadableCount = 0;
-
-  constructor(store: Store) {
-    this.#store = store;
-  }
-
-  async get<Value extends object>(key: Uint8Array, kind: StoredJson<Value>): Promise<Value | null> {
-    const bytes = await this.#store.get(key);
-    return bytes === undefined ? null : this.#read(bytes, kind);
-  }
-
-  /** All with this first byte of their key. */
-  async under<Value extends object>(prefix: string, kind: StoredJson<Value>): Promise<Value[]> {
-    const found: Value[] = [];
-    for await (const { value: bytes } of this.#store.range(keysUnder(prefix))) {
-      const value = this.#read(bytes, kind);
-      if (value !== null) found.push(value);
-    }
-    return found;
-  }
-
-  #read<Value extends object>(bytes: Uint8Array, kind: StoredJson<Value>): Value | null {
-    const value = kind.read(bytes);
-    if (value === null) this.unreadableCount += 1;
-    return value;
-  }
 }

@@ -4,14 +4,14 @@ import type { Moment } from "../commit/message-applier.ts";
 import type { EvidenceChecker } from "../evidence/evidence-checker.ts";
 import type { SeriesHistory } from "../history/series-history.ts";
 import type { UplinkLog } from "../log/uplink-log.ts";
-import { loadEngineKeys, readEngineRange } from "../state/central-state.ts";
 import type { CentralState } from "../state/central-state.ts";
+import { loadEngineKeys, readEngineRange } from "../store/engine-entries.ts";
 import type { WindowHistory } from "./window-history.ts";
 
 /** While more is due than one slice, history is trimmed at every tick instead. */
 const TRIM_INTERVAL_MS = 60_000;
 
-export interface WindowTickOptions {
+interface WindowTickOptions {
   readonly state: CentralState;
   readonly store: Store;
   readonly uplinkLog: UplinkLog;

@@ -10,7 +10,7 @@ import { sessionCookie, sessionOf } from "../session-cookie.ts";
 const PASSWORD_LENGTH_MAX = 1_024;
 const LOGIN_RETRY_AFTER_S = 60;
 
-export interface SessionRoutesOptions {
+interface SessionRoutesOptions {
   readonly access: Access;
   readonly rights: Rights;
   /** The cookie may leave the browser over TLS alone. */

@@ -7,7 +7,7 @@ import type { CentralReader } from "../central-reader.ts";
 import { OPENAPI } from "../openapi.ts";
 import { ProblemError } from "../problem.ts";
 
-export interface UpkeepRoutesOptions {
+interface UpkeepRoutesOptions {
   readonly reader: CentralReader;
   readonly sinks: () => readonly SinkView[];
   readonly metrics: Metrics;
