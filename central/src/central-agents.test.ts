@@ -1,8 +1,8 @@
 // Which agents are expected, heard, silent or retired, and what is told of them.
 import type { WindowSpec } from "@millrace/stream";
 import { expect, test } from "vitest";
-import { METRIC, WINDOW } from "./seconds.test-support.ts";
 import { activeAlarms, ALL, freezable, start, START_MS, welcomed } from "./central-world.test-support.ts";
+import { METRIC, WINDOW } from "./seconds.test-support.ts";
 
 test("a window of before the enrolment is complete once the agent that it came from has passed", async () => {
   const world = await start();

@@ -2,8 +2,8 @@
 import type { AlarmEvent } from "@millrace/wire";
 import { expect, test } from "vitest";
 import type { AlarmView } from "./alarms/alarm-view.ts";
-import { AlarmStream } from "./sinks/alarm-stream.ts";
 import { freezable, start, START_MS, welcomed } from "./central-world.test-support.ts";
+import { AlarmStream } from "./sinks/alarm-stream.ts";
 
 const HOT: AlarmEvent = {
   id: "1",

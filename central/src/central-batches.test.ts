@@ -1,11 +1,21 @@
 // What agents send counts once, whatever its order and copies; what cannot count is refused, counted and kept aside.
 import { encodeSkippedBatch } from "@millrace/wire";
 import { expect, test } from "vitest";
+import {
+  activeAlarms,
+  agentOf,
+  ALL,
+  countsByStart,
+  DAY_MS,
+  HOUR_MS,
+  start,
+  START_MS,
+  welcomed,
+} from "./central-world.test-support.ts";
 import { FUTURE_MS_MAX, SKIPPED_AHEAD_MAX } from "./commit/message-applier.ts";
-import { SEQUENCES_ABOVE_MAX } from "./deduplication/sequence-set.ts";
 import { CrashingStore } from "./crashing-store.test-support.ts";
+import { SEQUENCES_ABOVE_MAX } from "./deduplication/sequence-set.ts";
 import { METRIC, WINDOW } from "./seconds.test-support.ts";
-import { activeAlarms, agentOf, ALL, countsByStart, DAY_MS, HOUR_MS, start, START_MS, welcomed } from "./central-world.test-support.ts";
 
 test("a first contact gets epoch 1 and no alarm; nothing is taken before the hello", async () => {
   const world = await start();

@@ -1,13 +1,21 @@
 // Clocks that are wrong, central's or an agent's: nothing is made final or refused by one alone, and an alarm says so.
 import { SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
+import {
+  agentOf,
+  ALL,
+  countsByStart,
+  DAY_MS,
+  start,
+  START_MS,
+  welcomed,
+} from "./central-world.test-support.ts";
+import type { World } from "./central-world.test-support.ts";
 import type { Central } from "./central.ts";
 import { FUTURE_MS_MAX } from "./commit/message-applier.ts";
 import { CrashingStore } from "./crashing-store.test-support.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";
 import { WINDOW } from "./seconds.test-support.ts";
-import { agentOf, ALL, countsByStart, DAY_MS, start, START_MS, welcomed } from "./central-world.test-support.ts";
-import type { World } from "./central-world.test-support.ts";
 
 /** A central whose wall clock jumps with `wall.offsetMs`. */
 async function startJumping(

@@ -2,9 +2,18 @@
 import type { Entry } from "@millrace/queue";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
+import {
+  agentOf,
+  ALL,
+  run,
+  standings,
+  start,
+  START_MS,
+  welcomed,
+  welcomedWith,
+} from "./central-world.test-support.ts";
 import { CrashingStore } from "./crashing-store.test-support.ts";
 import { METRIC, WINDOW } from "./seconds.test-support.ts";
-import { agentOf, ALL, run, standings, start, START_MS, welcomed, welcomedWith } from "./central-world.test-support.ts";
 
 test("a store of central's that lost commits is an alarm, and no window up to then is whole for sure", async () => {
   const world = await start();

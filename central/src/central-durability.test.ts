@@ -1,11 +1,11 @@
 // Nothing is said or shown before it is durable, and a crash at any commit changes nothing in the end.
 import { SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
+import { agentOf, ALL, start, START_MS, welcomed } from "./central-world.test-support.ts";
+import type { World } from "./central-world.test-support.ts";
 import { CrashingStore } from "./crashing-store.test-support.ts";
 import { EmbeddedLog } from "./log/embedded-log.ts";
 import type { LogGap, LogTurn } from "./log/uplink-log.ts";
-import { agentOf, ALL, start, START_MS, welcomed } from "./central-world.test-support.ts";
-import type { World } from "./central-world.test-support.ts";
 
 test("nothing is acknowledged, welcomed or published before its commit", async () => {
   const world = await start();

@@ -1,8 +1,17 @@
 // Stores that were rolled back, cloned, wiped or brought back from a backup, the agents' or central's: nothing is lost,
 // nothing counts twice.
 import { expect, test } from "vitest";
+import {
+  activeAlarms,
+  agentOf,
+  countsByStart,
+  run,
+  start,
+  START_MS,
+  welcomed,
+  welcomedWith,
+} from "./central-world.test-support.ts";
 import { CrashingStore } from "./crashing-store.test-support.ts";
-import { activeAlarms, agentOf, countsByStart, run, start, START_MS, welcomed, welcomedWith } from "./central-world.test-support.ts";
 
 test("a store that was rolled back gets a new epoch and its new batches count", async () => {
   const world = await start();

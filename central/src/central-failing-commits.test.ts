@@ -3,8 +3,16 @@
 import { MillraceError, silentLogger } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import { expect, test } from "vitest";
+import {
+  countsByStart,
+  DAY_MS,
+  HOUR_MS,
+  start,
+  START_MS,
+  welcomed,
+  welcomedAfter,
+} from "./central-world.test-support.ts";
 import { CrashingStore } from "./crashing-store.test-support.ts";
-import { countsByStart, DAY_MS, HOUR_MS, start, START_MS, welcomed, welcomedAfter } from "./central-world.test-support.ts";
 
 test("the N-th commit that fails is tried again with the same changes, and nothing is lost or doubled", async () => {
   for (let failing = 1; failing <= 6; failing++) {

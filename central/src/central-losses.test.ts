@@ -1,9 +1,9 @@
 // What an agent gave up, made coarser or lost with its store: the windows of then say so, over kill -9 too.
 import { expect, test } from "vitest";
+import { agentOf, ALL, standings, start, START_MS, welcomed } from "./central-world.test-support.ts";
 import type { Central } from "./central.ts";
 import { CrashingStore } from "./crashing-store.test-support.ts";
 import { WINDOW } from "./seconds.test-support.ts";
-import { agentOf, ALL, standings, start, START_MS, welcomed } from "./central-world.test-support.ts";
 
 test("panes coarser than their metric's mark the windows that they lie across, over kill -9, complete ones too", async () => {
   const world = await start();

@@ -1,11 +1,11 @@
 // What is shown of windows and of the history: page by page, as it is now, and durable.
 import type { WindowResult } from "@millrace/stream";
 import { expect, test } from "vitest";
+import { ALL, DAY_MS, HOUR_MS, start, START_MS, welcomed } from "./central-world.test-support.ts";
 import type { Central } from "./central.ts";
 import { CrashingStore } from "./crashing-store.test-support.ts";
 import { ScriptedAgent } from "./scripted-agent.test-support.ts";
 import { METRIC, WINDOW } from "./seconds.test-support.ts";
-import { ALL, DAY_MS, HOUR_MS, start, START_MS, welcomed } from "./central-world.test-support.ts";
 
 test("a page of windows goes on where the one before ended", async () => {
   const world = await start();
