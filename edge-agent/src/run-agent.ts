@@ -27,7 +27,8 @@ import {
 } from "@millrace/runtime";
 import type { UplinkTransport } from "@millrace/wire";
 import { CommandPublisher } from "./actions/command-publisher.ts";
-import { Agent, type AgentOptions } from "./agent.ts";
+import { Agent } from "./agent.ts";
+import type { AgentOptions } from "./agent-options.ts";
 import { DescriptorBudget } from "./durability/descriptor-budget.ts";
 import { DiskReserve } from "./durability/disk-reserve.ts";
 import { FreeSpace } from "./durability/free-space.ts";

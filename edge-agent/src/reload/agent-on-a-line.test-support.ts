@@ -11,7 +11,8 @@ import {
   unpackBody,
 } from "@millrace/wire";
 import { TEST_AGENT_CONFIG } from "../agent-config.test-support.ts";
-import { Agent, type AgentOptions } from "../agent.ts";
+import { Agent } from "../agent.ts";
+import type { AgentOptions } from "../agent-options.ts";
 import { ScriptedCentral } from "../scripted-central.test-support.ts";
 
 export const START_MS = Date.UTC(2026, 0, 5, 8);

@@ -8,7 +8,6 @@ import { type EvidenceArrival, EvidenceTopics } from "../evidence/evidence-topic
 import type { Arrival } from "../inputs/input.ts";
 import { Deduplicator } from "../intake/deduplicator.ts";
 import { IncomingReadings } from "../intake/incoming-readings.ts";
-import { judgeWindow } from "../panes/judge-window.ts";
 import { Ledger, type RejectionReason } from "../ledger.ts";
 import { MaintenanceDesk } from "../actions/maintenance-desk.ts";
 import { PANE_ROWS_MAX, PaneTables } from "../panes/pane-tables.ts";
@@ -23,6 +22,7 @@ import { TOPIC_REFUSALS, TopicRoutes } from "../intake/topic-routes.ts";
 import { windowsOfRules, windowsOfRulesMs } from "../panes/windows-of-rules.ts";
 import { SparkplugDesk } from "../sparkplug/sparkplug-desk.ts";
 import { WatchedWindows } from "../panes/watched-windows.ts";
+import { WindowJudge } from "../panes/window-judge.ts";
 import type { RecordedMessage } from "./recorded-message.ts";
 import type { ReplayClock } from "./replay-clock.ts";
 
@@ -49,7 +49,7 @@ export class ReplayedAgent {
   readonly #ledger = new Ledger();
   readonly #watermarks: SeriesWatermarks;
   readonly #rules: RuleEngine;
-  readonly #watched: WatchedWindows;
+  readonly #windowJudge: WindowJudge;
   readonly #maintenance: MaintenanceDesk;
   readonly #routes: TopicRoutes;
   readonly #evidence: EvidenceTopics;
@@ -102,11 +102,12 @@ export class ReplayedAgent {
       watermarks: this.#watermarks,
       outOfOrdernessMs: limits.outOfOrdernessMs,
     };
-    this.#watched = new WatchedWindows({
+    const watched = new WatchedWindows({
       ...shared,
       windows: windowsOfRules(pipeline),
       groupsMax: seriesMaxOf(limits.seriesPerMetricMax),
     });
+    this.#windowJudge = new WindowJudge({ ...shared, rules: this.#rules, clock, watched });
     const tables = PaneTables.of(pipeline.metrics, PANE_ROWS_MAX);
     const intake = new ReadingIntake({
       ...shared,
@@ -117,7 +118,7 @@ export class ReplayedAgent {
       ledger: this.#ledger,
       redo: { add: () => undefined, addRun: () => undefined },
       redoLog: { next: 1 },
-      watched: this.#watched,
+      watched,
       held: null,
       recorder: null,
     });
@@ -255,9 +256,7 @@ export class ReplayedAgent {
     const heard = this.#sparkplug.tick();
     for (const { reason, count } of heard.failures) this.#ledger.reject(reason, count);
     this.#payloads.markStale(heard);
-    const { watermarkMs } = this.#watermarks.watermark(steadyMs, this.#guard.isProven);
-    const judging = { rules: this.#rules, guard: this.#guard, clock, onOutcomes: this.#onOutcomes };
-    for (const result of this.#watched.take(watermarkMs, steadyMs)) judgeWindow(result, judging);
+    this.#windowJudge.judge(this.#onOutcomes);
   }
 
   /**
