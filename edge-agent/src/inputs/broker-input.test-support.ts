@@ -3,7 +3,8 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { MemoryLogger, systemClock } from "@millrace/runtime";
 import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
 import { afterEach } from "vitest";
-import { BrokerInput, type BrokerInputOptions } from "./broker-input.ts";
+import { BrokerInput } from "./broker-input.ts";
+import type { BrokerInputOptions } from "./broker-input-options.ts";
 import type { Arrival, InputHandler } from "./input.ts";
 
 export const cleanups: (() => Promise<unknown>)[] = [];
