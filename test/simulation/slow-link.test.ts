@@ -1,12 +1,12 @@
 // A backlog over a slow link: it drains at the pace of the link, and neither live panes nor alarms wait behind it.
 import { Central } from "@millrace/central";
-import { Agent } from "@millrace/edge-agent";
 import { MemoryStore } from "@millrace/queue";
-import { Metrics, silentLogger, zstdCompression } from "@millrace/runtime";
+import { silentLogger, zstdCompression } from "@millrace/runtime";
 import { healthyLink, type Intake, SeededRandom, SimulatedLink, SimulatedTime } from "@millrace/testkit";
 import { peekHeader } from "@millrace/wire";
 import { expect, it } from "vitest";
-import { simulatedAgentConfig, simulatedPipeline } from "./world.ts";
+import { loneAgent } from "./lone-agent.ts";
+import { simulatedPipeline } from "./world.ts";
 
 const START_MS = Date.UTC(2026, 0, 5, 8);
 const MACHINES = 500;
@@ -56,12 +56,12 @@ class WatchedIntake implements Intake {
 /** Central, and an agent that reads on while its slow link is cut. */
 async function afterOutage({ bytesPerSecond, outageMs }: { bytesPerSecond: number; outageMs: number }) {
   const time = new SimulatedTime(START_MS);
-  const world = { clock: time.clock(), log: silentLogger, compression: zstdCompression };
-  const pipeline = simulatedPipeline();
   const central = new Central({
-    ...world,
+    clock: time.clock(),
+    log: silentLogger,
+    compression: zstdCompression,
     agents: [{ id: "alpha-1", site: "alpha" }],
-    pipeline,
+    pipeline: simulatedPipeline(),
     graceMs: 2_000,
     retainMs: 30 * 86_400_000,
     evidence: { bytesMax: 2 ** 30, retainMs: 30 * 86_400_000, unfinishedMs: 7 * 86_400_000 },
@@ -85,20 +85,7 @@ async function afterOutage({ bytesPerSecond, outageMs }: { bytesPerSecond: numbe
     },
     intake: () => intake,
   });
-  const agent = await Agent.open({
-    ...world,
-    config: simulatedAgentConfig("alpha"),
-    pipeline,
-    store: new MemoryStore(),
-    hasLostCommits: false,
-    random: new SeededRandom(1, "agent"),
-    metrics: new Metrics(),
-    transport: link.transport(() => true),
-    instance: "one",
-    program: "simulation",
-    unavailableSensors: () => ({}),
-    publish: () => Promise.resolve(),
-  });
+  const agent = await loneAgent(time, link);
   agent.start();
   const values = new SeededRandom(1, "values");
   const sensors = { isReading: true };

@@ -1,11 +1,8 @@
 // A central that cannot take agents yet, as one that reads its log anew: it is reached, and does not answer. Whenever it does,
 // its agents are there within seconds, however long that took.
-import { Agent } from "@millrace/edge-agent";
-import { MemoryStore } from "@millrace/queue";
-import { Metrics, silentLogger, zstdCompression } from "@millrace/runtime";
 import { healthyLink, type Intake, SeededRandom, SimulatedLink, SimulatedTime } from "@millrace/testkit";
 import { expect, it } from "vitest";
-import { simulatedAgentConfig, simulatedPipeline } from "./world.ts";
+import { loneAgent } from "./lone-agent.ts";
 
 const START_MS = Date.UTC(2026, 0, 5, 8);
 
@@ -26,22 +23,7 @@ it("an agent whose hello is not answered says it again within seconds, however o
     faults: healthyLink(),
     intake: () => silent,
   });
-  const agent = await Agent.open({
-    clock: time.clock(),
-    log: silentLogger,
-    compression: zstdCompression,
-    config: simulatedAgentConfig("alpha"),
-    pipeline: simulatedPipeline(),
-    store: new MemoryStore(),
-    hasLostCommits: false,
-    random: new SeededRandom(1, "agent"),
-    metrics: new Metrics(),
-    transport: link.transport(() => true),
-    instance: "one",
-    program: "simulation",
-    unavailableSensors: () => ({}),
-    publish: () => Promise.resolve(),
-  });
+  const agent = await loneAgent(time, link);
   agent.start();
   await time.run(600_000);
   const pausesMs = helloAtMs.slice(1).map((atMs, index) => atMs - helloAtMs[index]);
