@@ -3,12 +3,12 @@
 import type { Change } from "@millrace/queue";
 import { silentLogger } from "@millrace/runtime";
 import { paneLayout, PaneTable } from "@millrace/stream";
-import { SeededRandom, SimulatedTime } from "@millrace/testkit";
+import { SeededRandom, SimulatedTime, testFrontier } from "@millrace/testkit";
 import { encodePaneBatch } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { Central } from "./central.ts";
 import { CrashingStore } from "./crashing-store.test-support.ts";
-import { frontier, ScriptedAgent } from "./scripted-agent.test-support.ts";
+import { ScriptedAgent } from "./scripted-agent.test-support.ts";
 import { METRIC, WINDOW } from "./seconds.test-support.ts";
 
 const START_MS = 1_700_000_000_000;
@@ -83,7 +83,7 @@ async function waiting(time: SimulatedTime): Promise<Life> {
     for (const machine of MACHINES.keys()) table.add(machine, START_MS + second * 1_000, machine);
     const section = table.take((machine) => ({ site: "alpha", machine: MACHINES[machine] }));
     const body = encodePaneBatch({
-      frontier: frontier({ number: second + 1, watermarkMs: END_MS }),
+      frontier: testFrontier({ number: second + 1, watermarkMs: END_MS }),
       sections: [section],
     });
     alpha.batch(second + 1, body, { readingCount: MACHINES.length, startMs: START_MS, endMs: END_MS });

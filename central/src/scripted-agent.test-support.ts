@@ -1,5 +1,6 @@
 import { paneLayout, PaneTable } from "@millrace/stream";
 import type { Frontier, Labels, Lane, PaneRows } from "@millrace/stream";
+import { testFrontier } from "@millrace/testkit";
 import {
   encodeAlarmBatch,
   encodeMessage,
@@ -121,7 +122,7 @@ export class ScriptedAgent {
     table.add(0, timeMs, options.value ?? sequence);
     const section = table.take(() => options.labels ?? { site: this.site, machine: "m" });
     const body = encodePaneBatch({
-      frontier: frontier({ epoch: options.epoch ?? 1, ...options.frontier }),
+      frontier: testFrontier({ epoch: options.epoch ?? 1, ...options.frontier }),
       sections: [options.unread === undefined ? section : { ...section, unread: options.unread }],
     });
     this.batch(sequence, body, {
@@ -178,7 +179,7 @@ export class ScriptedAgent {
       instance: "one",
       beat: 1,
       sentAtMs: this.#clockMs(),
-      frontier: frontier(changes),
+      frontier: testFrontier(changes),
       ledger: {},
       status: status === null ? undefined : { link: "up", ...status },
     };
@@ -205,17 +206,4 @@ export class ScriptedAgent {
       if (echo.ok) this.requests = echo.message.requests ?? [];
     }
   }
-}
-
-export function frontier(changes: Partial<Frontier> = {}): Frontier {
-  return {
-    epoch: 1,
-    number: 1,
-    watermarkMs: null,
-    isIdle: false,
-    isClockSynchronised: true,
-    pending: [],
-    holds: { alarm: 0, live: 0, backfill: 0 },
-    ...changes,
-  };
 }

@@ -18,6 +18,7 @@ import type {
   WindowResult,
   WindowSpec,
 } from "@millrace/stream";
+import { testFrontier } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { StoredEngine } from "../../packages/stream/src/engine/stored-engine.test-support.ts";
 import { batchWindows, windowKey } from "./oracle/batch-windows.ts";
@@ -185,15 +186,7 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 function frontier(number: number, watermarkMs: number, pendingMs: number | null): Frontier {
   const pending = pendingMs === null ? [] : [{ startMs: pendingMs, endMs: pendingMs + 600 }];
-  return {
-    epoch: 1,
-    number,
-    watermarkMs,
-    isIdle: false,
-    isClockSynchronised: true,
-    pending,
-    holds: { alarm: 0, live: 0, backfill: 0 },
-  };
+  return testFrontier({ number, watermarkMs, pending });
 }
 
 interface Run {

@@ -1,7 +1,7 @@
 // What is known of an agent: its lost event time stays few ranges; its clock offset is told from the heartbeats that came quickest, since delay on the way looks like a slow clock.
+import { testFrontier } from "@millrace/testkit";
 import type { Heartbeat } from "@millrace/wire";
 import { expect, test } from "vitest";
-import { frontier } from "../scripted-agent.test-support.ts";
 import { AgentRegistry, LOST_RANGES_MAX } from "./agent-registry.ts";
 
 const NOW_MS = 1_700_000_000_000;
@@ -9,7 +9,7 @@ const beatSentAt = (sentAtMs: number): Heartbeat => ({
   instance: "one",
   beat: 1,
   sentAtMs,
-  frontier: frontier(),
+  frontier: testFrontier(),
   ledger: {},
   status: {},
 });

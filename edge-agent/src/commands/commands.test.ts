@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { BatchQueue, type Change, LevelStore } from "@millrace/queue";
 import { systemRandom } from "@millrace/runtime";
 import { paneLayout, PaneTable } from "@millrace/stream";
+import { testFrontier } from "@millrace/testkit";
 import { encodePaneBatch } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { AGENT_STORE_VERSION } from "../version.ts";
@@ -82,8 +83,7 @@ test("doctor examines, lists, exports and repairs what an agent has left", async
   const table = new PaneTable("temperature", paneLayout(1_000, ["sum"]), { rowsMax: 10 });
   table.add(0, 1_500, 20);
   table.add(0, 1_600, 22);
-  const pending = { watermarkMs: null, isIdle: false, isClockSynchronised: true, pending: [] };
-  const frontier = { epoch: 0, number: 1, ...pending, holds: { alarm: 0, live: 0, backfill: 0 } };
+  const frontier = testFrontier({ epoch: 0 });
   const body = encodePaneBatch({ frontier, sections: [table.take(() => ({ machine: "m1" }))] });
   const changes: Change[] = [];
   const covers = { readingCount: 2, startMs: 1_000, endMs: 2_000, sealedAtMs: 5 };

@@ -1,18 +1,11 @@
 // Sections are split into bodies of a batch each, and nothing of them is lost by that.
 import { paneLayout, type PaneRows, PaneTable } from "@millrace/stream";
+import { testFrontier } from "@millrace/testkit";
 import { encodePaneBatch } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { BODY_BYTES_MAX, groupSections } from "./pane-groups.ts";
 
-const frontier = {
-  epoch: 1,
-  number: 1,
-  watermarkMs: null,
-  isIdle: false,
-  isClockSynchronised: true,
-  pending: [],
-  holds: { alarm: 0, live: 0, backfill: 0 },
-};
+const frontier = testFrontier();
 const bodyBytes = (sections: readonly PaneRows[]) => encodePaneBatch({ frontier, sections }).length;
 
 function rowsOf(rowCount: number) {

@@ -1,5 +1,5 @@
 // The uplink to Kafka over a scripted producer: what is written, and what is answered once it is held; nothing else is.
-import { SimulatedTime } from "@millrace/testkit";
+import { SimulatedTime, testFrontier } from "@millrace/testkit";
 import {
   type DownTopic,
   encodeMessage,
@@ -108,15 +108,7 @@ const heartbeat = (beat: number) =>
     instance: "i1",
     beat,
     sentAtMs: START,
-    frontier: {
-      epoch: 4,
-      number: 1,
-      watermarkMs: null,
-      isIdle: true,
-      isClockSynchronised: true,
-      pending: [],
-      holds: { alarm: 0, live: 0, backfill: 0 },
-    },
+    frontier: testFrontier({ epoch: 4, isIdle: true }),
     ledger: {},
     status: {},
   });

@@ -1,5 +1,6 @@
 // What a heartbeat tells of maintenance fits it, whatever people and topics have said.
 import { MAINTENANCES_MAX } from "@millrace/detect";
+import { testFrontier } from "@millrace/testkit";
 import { MAINTENANCES_TOLD_MAX, parseHeartbeat } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { toldMaintenance } from "./told-maintenance.ts";
@@ -32,18 +33,16 @@ test("of many the newest are told, and a long text is cut, so that every heartbe
   const told = toldMaintenance(long);
   expect(told.maintenance?.[0]?.labels).toEqual({ machine: "m2" });
   expect(told.maintenance?.[0]?.by).toMatch(/^topic +字+…$/);
-  const beat = { instance: "i", beat: 1, sentAtMs: 1, frontier: FRONTIER, ledger: {}, status: {}, ...told };
+  const beat = {
+    instance: "i",
+    beat: 1,
+    sentAtMs: 1,
+    frontier: testFrontier(),
+    ledger: {},
+    status: {},
+    ...told,
+  };
   const bytes = new TextEncoder().encode(JSON.stringify(beat));
   expect(bytes.length).toBeLessThan(32 * 1024);
   expect(parseHeartbeat(bytes)).toMatchObject({ ok: true, message: told });
 });
-
-const FRONTIER = {
-  epoch: 1,
-  number: 1,
-  watermarkMs: null,
-  isIdle: false,
-  isClockSynchronised: true,
-  pending: [],
-  holds: { alarm: 0, live: 0, backfill: 0 },
-};

@@ -1,4 +1,5 @@
 // What a frontier says of a window, how ranges are merged, and which of many frontiers counts.
+import { testFrontier } from "@millrace/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { FrontierTracker, FRONTIERS_WAITING_MAX } from "./frontier-tracker.ts";
@@ -6,18 +7,8 @@ import { compareFrontiers, hasPassed } from "./frontier.ts";
 import type { Frontier } from "./frontier.ts";
 import { mergeRanges } from "./merge-ranges.ts";
 
-function frontier(number: number, fields: Partial<Frontier> = {}): Frontier {
-  return {
-    epoch: 1,
-    number,
-    watermarkMs: number * 1_000,
-    isIdle: false,
-    isClockSynchronised: true,
-    pending: [],
-    holds: { alarm: 0, live: 0, backfill: 0 },
-    ...fields,
-  };
-}
+const frontier = (number: number, fields: Partial<Frontier> = {}) =>
+  testFrontier({ number, watermarkMs: number * 1_000, ...fields });
 const marks = (live: number, backfill = 0) => ({ alarm: 0, live, backfill });
 
 test("a window is passed when the watermark is beyond its end and nothing of it is pending", () => {

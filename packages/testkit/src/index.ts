@@ -5,3 +5,4 @@ export * from "./simulated-link.ts";
 export * from "./simulated-time.ts";
 export * from "./tcp-proxy.ts";
 export * from "./test-certificates.ts";
+export * from "./test-frontier.ts";

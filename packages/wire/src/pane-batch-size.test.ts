@@ -1,19 +1,12 @@
 // What is added up of rows is what they take at most, and not much more.
 import { type PaneRows, paneLayout, PaneTable } from "@millrace/stream";
+import { testFrontier } from "@millrace/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PaneBatchSize, rowFieldBytes } from "./pane-batch-size.ts";
 import { encodePaneBatch } from "./pane-batch.ts";
 
-const frontier = {
-  epoch: 1,
-  number: 1,
-  watermarkMs: null,
-  isIdle: false,
-  isClockSynchronised: true,
-  pending: [],
-  holds: { alarm: 0, live: 0, backfill: 0 },
-};
+const frontier = testFrontier();
 const FRONTIER_BYTES = 7;
 
 function sizeOf(sections: readonly PaneRows[]): number {

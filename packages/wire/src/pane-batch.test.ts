@@ -8,6 +8,7 @@ import {
   type SketchKind,
   SKETCHES,
 } from "@millrace/stream";
+import { testFrontier } from "@millrace/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ByteReader } from "./byte-reader.ts";
@@ -192,15 +193,7 @@ test("never throws on junk, cuts and changed bytes", () => {
 
 const layout = paneLayout(1000, ["mean"]);
 const small: PaneBatch = {
-  frontier: {
-    epoch: 1,
-    number: 2,
-    watermarkMs: 1000,
-    isIdle: false,
-    isClockSynchronised: true,
-    pending: [],
-    holds: { alarm: 0, live: 1, backfill: 0 },
-  },
+  frontier: testFrontier({ number: 2, watermarkMs: 1000, holds: { alarm: 0, live: 1, backfill: 0 } }),
   sections: [
     {
       metric: "t",

@@ -1,4 +1,5 @@
 // After central's store has lost some: what is published or computed from then on says so, whatever was lost of it.
+import { testFrontier } from "@millrace/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Membership } from "../membership.ts";
@@ -42,13 +43,8 @@ function plant(...windows: readonly WindowSpec[]) {
       );
     },
     passAll(watermarkMs: number) {
-      const frontier = { epoch: 1, watermarkMs, isIdle: false, isClockSynchronised: true, pending: [] };
       for (const agent of ["a", "b"])
-        engine.setFrontier(agent, {
-          ...frontier,
-          number: ++number,
-          holds: { alarm: 0, live: 0, backfill: 0 },
-        });
+        engine.setFrontier(agent, testFrontier({ number: ++number, watermarkMs }));
     },
     /** What is under these kinds of keys is lost; at the next start it is told. */
     lose(kinds: string, nowMs: number) {

@@ -1,4 +1,5 @@
 // Sessions: where they begin and end to the millisecond, how late readings bring them together, and what readers see of it.
+import { testFrontier } from "@millrace/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Membership } from "../membership.ts";
@@ -52,9 +53,7 @@ function plant(spec: Partial<SessionWindowSpec> = {}, accumulate = ["sum", "firs
       );
     },
     pass(watermarkMs: number, agent = "a") {
-      const holds = { alarm: 0, live: 0, backfill: 0 };
-      const frontier = { epoch: 1, number: ++number, watermarkMs, isIdle: false, isClockSynchronised: true };
-      engine.setFrontier(agent, { ...frontier, pending: [], holds });
+      engine.setFrontier(agent, testFrontier({ number: ++number, watermarkMs }));
     },
   };
 }

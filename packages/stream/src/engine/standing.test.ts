@@ -1,43 +1,30 @@
 // Which windows a frontier puts in question: looking at more than those would cost central every heartbeat.
+import { testFrontier } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import type { Frontier } from "../frontier.ts";
 import { Membership } from "../membership.ts";
 import { Standing } from "./standing.ts";
-
-function frontier(number: number, changes: Partial<Frontier> = {}): Frontier {
-  return {
-    epoch: 1,
-    number,
-    watermarkMs: null,
-    isIdle: false,
-    isClockSynchronised: true,
-    pending: [],
-    holds: { alarm: 0, live: 0, backfill: 0 },
-    ...changes,
-  };
-}
 
 test("an agent without a watermark, or with the same one, puts no window in question", () => {
   const standing = new Standing(5_000);
   standing.takeChangedFromMs();
-  standing.setFrontier("a", frontier(1));
-  standing.setFrontier("a", frontier(2));
+  standing.setFrontier("a", testFrontier({ number: 1 }));
+  standing.setFrontier("a", testFrontier({ number: 2 }));
   expect(standing.takeChangedFromMs()).toBe(Infinity);
-  standing.setFrontier("a", frontier(3, { watermarkMs: 60_000 }));
+  standing.setFrontier("a", testFrontier({ number: 3, watermarkMs: 60_000 }));
   expect(standing.takeChangedFromMs()).toBe(-Infinity);
-  standing.setFrontier("a", frontier(4, { watermarkMs: 60_000 }));
+  standing.setFrontier("a", testFrontier({ number: 4, watermarkMs: 60_000 }));
   expect(standing.takeChangedFromMs()).toBe(Infinity);
 });
 
 test("a watermark that moves puts the windows after it in question, a pending range those from its start", () => {
   const standing = new Standing(5_000);
-  standing.setFrontier("a", frontier(1, { watermarkMs: 60_000 }));
+  standing.setFrontier("a", testFrontier({ number: 1, watermarkMs: 60_000 }));
   standing.takeChangedFromMs();
-  standing.setFrontier("a", frontier(2, { watermarkMs: 61_000 }));
+  standing.setFrontier("a", testFrontier({ number: 2, watermarkMs: 61_000 }));
   expect(standing.takeChangedFromMs()).toBe(60_000);
   standing.setFrontier(
     "a",
-    frontier(3, { watermarkMs: 61_000, pending: [{ startMs: 5_000, endMs: 6_000 }] }),
+    testFrontier({ number: 3, watermarkMs: 61_000, pending: [{ startMs: 5_000, endMs: 6_000 }] }),
   );
   expect(standing.takeChangedFromMs()).toBe(5_000);
 });
@@ -48,7 +35,7 @@ test("while a frontier is held back, or no longer is, only the windows that the 
   membership.join("a", "alpha", -1e9);
   standing.setMembership(membership);
   standing.setClock(100_000);
-  standing.setFrontier("a", frontier(1, { watermarkMs: 150_000 }));
+  standing.setFrontier("a", testFrontier({ number: 1, watermarkMs: 150_000 }));
   standing.takeChangedFromMs();
   const changedAt = (nowMs: number) => {
     standing.setClock(nowMs);
@@ -65,7 +52,7 @@ test("while a frontier is held back, or no longer is, only the windows that the 
   expect(changedAt(120_000)).toBe(-Infinity);
   expect(isPassed(121_000)).toBe(false);
   // The frontier is taken back while it was held back.
-  standing.setFrontier("a", frontier(2, { watermarkMs: 121_000 }));
+  standing.setFrontier("a", testFrontier({ number: 2, watermarkMs: 121_000 }));
   standing.takeChangedFromMs();
   expect(changedAt(120_500)).toBe(120_000);
   expect(isPassed(121_000)).toBe(true);
@@ -78,7 +65,8 @@ test("an agent has not passed a window of which it lost some, whatever its water
   membership.join("b", "beta", -1e9);
   standing.setMembership(membership);
   standing.setClock(100_000);
-  for (const agent of ["a", "b"]) standing.setFrontier(agent, frontier(1, { watermarkMs: 60_000 }));
+  for (const agent of ["a", "b"])
+    standing.setFrontier(agent, testFrontier({ number: 1, watermarkMs: 60_000 }));
   standing.takeChangedFromMs();
   const lost = [{ startMs: 15_000, endMs: 20_000 }];
   standing.setLost("a", lost);
@@ -114,7 +102,7 @@ test("a stream of records expects its partitions and no agent, and agents' windo
   standing.setMembership(agents);
   standing.setPartitions("orders", partitions);
   standing.setClock(1e6);
-  standing.setFrontier("orders/0", frontier(1, { watermarkMs: 600_000 }));
+  standing.setFrontier("orders/0", testFrontier({ number: 1, watermarkMs: 600_000 }));
   const { completeness, isEveryPassed } = standing.ofStream(0, 60_000, "orders");
   expect(isEveryPassed).toBe(true);
   expect(completeness).toMatchObject({ agentsExpected: 1, agentsReporting: 1, sitesExpected: 0 });
@@ -132,7 +120,8 @@ test("what central itself has lost is of all who are expected, partitions too, a
   standing.setMembership(agents);
   standing.setPartitions("orders", partitions);
   standing.setClock(1e6);
-  for (const name of ["a", "orders/0"]) standing.setFrontier(name, frontier(1, { watermarkMs: 600_000 }));
+  for (const name of ["a", "orders/0"])
+    standing.setFrontier(name, testFrontier({ number: 1, watermarkMs: 600_000 }));
   standing.takeChangedFromMs();
   standing.setPanesLost(60_000);
   expect(standing.takeChangedFromMs()).toBe(-Infinity);

@@ -1,4 +1,5 @@
 // When a window is shown, complete, revised and final: one case of the contract each.
+import { testFrontier } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import type { Frontier } from "../frontier.ts";
 import { Membership } from "../membership.ts";
@@ -55,15 +56,7 @@ function plant(windows: readonly WindowSpec[], options: Partial<WindowEngineOpti
       );
     },
     pass(agent, watermarkMs, pending = []) {
-      engine.setFrontier(agent, {
-        epoch: 1,
-        number: ++number,
-        watermarkMs,
-        isIdle: false,
-        isClockSynchronised: true,
-        pending,
-        holds: { alarm: 0, live: 0, backfill: 0 },
-      });
+      engine.setFrontier(agent, testFrontier({ number: ++number, watermarkMs, pending }));
     },
   };
 }
