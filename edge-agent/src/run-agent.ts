@@ -35,7 +35,7 @@ import { FreeSpace } from "./durability/free-space.ts";
 import { lastEndText } from "./durability/last-end.ts";
 import { StoredBroker } from "./durability/stored-broker.ts";
 import { StoredSessionFilters } from "./durability/stored-session-filters.ts";
-import { BrokerInput } from "./inputs/broker-input.ts";
+import { BrokerInput } from "./inputs/broker/broker-input.ts";
 import { FileInput } from "./inputs/files/file-input.ts";
 import { HostInput } from "./inputs/host-input.ts";
 import { systemHostReaders } from "./inputs/host-readers.ts";

@@ -16,7 +16,7 @@ import { SuggestedNames } from "../discover/suggested-names.ts";
 import { suggestedPipeline } from "../discover/suggested-pipeline.ts";
 import { suggestMetrics } from "../discover/suggest-metrics.ts";
 import { TopicLog } from "../discover/topic-log.ts";
-import { BrokerInput } from "../inputs/broker-input.ts";
+import { BrokerInput } from "../inputs/broker/broker-input.ts";
 import { brokerAddress } from "../inputs/broker-url.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 

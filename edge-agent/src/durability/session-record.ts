@@ -1,5 +1,5 @@
 import type { Clock } from "@millrace/runtime";
-import type { KeptSession, QoS } from "../inputs/broker-sessions.ts";
+import type { KeptSession, QoS } from "../inputs/broker/broker-sessions.ts";
 import { parseJson } from "./agent-store.ts";
 
 /** A persistent session as it is stored. */

@@ -5,14 +5,14 @@ import {
   type BrokerSessionsBounds,
   type FoundSession,
   type QueuedMessage,
-} from "../inputs/broker-sessions.ts";
-import type { KeptByBroker } from "../inputs/kept-by-broker.ts";
+} from "../inputs/broker/broker-sessions.ts";
+import type { KeptByBroker } from "../inputs/broker/kept-by-broker.ts";
 import {
   type RetainedMessage,
   RetainedMessages,
   type RetainedMessagesBounds,
-} from "../inputs/retained-messages.ts";
-import type { SessionRecords } from "../inputs/session-records.ts";
+} from "../inputs/broker/retained-messages.ts";
+import type { SessionRecords } from "../inputs/broker/session-records.ts";
 import { numberKey, numberOfKey, PREFIX, prefixRange } from "./agent-store.ts";
 import type { KeptRecords } from "./kept-records.ts";
 import { encodeMessage, type MessageRecord, parseMessage } from "./message-record.ts";

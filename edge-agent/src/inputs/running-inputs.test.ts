@@ -5,7 +5,7 @@ import { MemoryLogger, systemClock, systemRandom } from "@millrace/runtime";
 import { freePort, SimulatedTime, TcpProxy } from "@millrace/testkit";
 import { connectAsync, type MqttClient } from "mqtt";
 import { afterEach, expect, test, vi } from "vitest";
-import { BrokerInput } from "./broker-input.ts";
+import { BrokerInput } from "./broker/broker-input.ts";
 import type { ReadingInput, Subscriptions } from "./input.ts";
 import { MqttInput } from "./mqtt-input.ts";
 import { type InputsConfig, RunningInputs } from "./running-inputs.ts";

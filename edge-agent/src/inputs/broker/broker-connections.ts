@@ -9,7 +9,7 @@ import type { BrokerUser } from "./broker-users.ts";
 import type { BytesInHand } from "./bytes-in-hand.ts";
 import type { ClientAcks } from "./client-acks.ts";
 import { ClientReader } from "./client-reader.ts";
-import type { Junk } from "./junk.ts";
+import type { Junk } from "../junk.ts";
 import type { PublishIntake } from "./publish-intake.ts";
 import { ReadingTurns } from "./reading-turns.ts";
 import type { SubscribedFilters } from "./subscribed-filters.ts";

@@ -1,8 +1,8 @@
 import type { Logger } from "@millrace/runtime";
 import type { Client } from "aedes";
 import type { BrokerCounts } from "./broker-counts.ts";
-import { OrderedRelease } from "./ordered-release.ts";
-import { pubackBytes } from "./puback-bytes.ts";
+import { OrderedRelease } from "../ordered-release.ts";
+import { pubackBytes } from "../puback-bytes.ts";
 
 /** A PUBLISH that waits for its PUBACK: the id of a direct one; what lets aedes go on with another. */
 export type Unacknowledged = number | (() => void);

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { QoS } from "./broker-sessions.ts";
-import { filterTakes } from "./topic-filter.ts";
+import { filterTakes } from "../topic-filter.ts";
 
 export interface RetainedMessagesBounds {
   /** Topics. */

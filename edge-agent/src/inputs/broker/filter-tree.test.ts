@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { FilterTree } from "./filter-tree.ts";
-import { filterTakes } from "./topic-filter.ts";
+import { filterTakes } from "../topic-filter.ts";
 
 const level = fc.constantFrom("a", "b", "", "°");
 const topics = fc.array(level, { minLength: 1, maxLength: 4 }).map((levels) => levels.join("/"));

@@ -4,9 +4,9 @@ import { systemClock } from "@millrace/runtime";
 import { freePort, mqttPacket, SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { brokerWith, cleanups, holdingHandler, rawSocket, sensor } from "./broker-input.test-support.ts";
-import type { Junk } from "./junk.ts";
-import type { Arrival } from "./input.ts";
-import { SparkplugPresence } from "./sparkplug-presence.ts";
+import type { Junk } from "../junk.ts";
+import type { Arrival } from "../input.ts";
+import { SparkplugPresence } from "../sparkplug-presence.ts";
 
 const text = (arrival: Arrival | undefined): string => Buffer.from(arrival?.payload ?? []).toString();
 

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers";
 import type { Clock, Logger } from "@millrace/runtime";
 import { SPARKPLUG_NAMESPACE } from "@millrace/wire";
 import type { Client, PublishPacket } from "aedes";
-import type { EvidenceBounds } from "../evidence/evidence-topics.ts";
+import type { EvidenceBounds } from "../../evidence/evidence-topics.ts";
 import type { BrokerCounts } from "./broker-counts.ts";
 import type { BrokerHostState } from "./broker-host-state.ts";
 import type { BrokerRights } from "./broker-rights.ts";
@@ -11,8 +11,8 @@ import type { BytesInHand } from "./bytes-in-hand.ts";
 import type { ClientAcks } from "./client-acks.ts";
 import type { CommandTopics } from "./command-topics.ts";
 import type { DirectPublish } from "./direct-publishes.ts";
-import type { InputHandler } from "./input.ts";
-import { isOversizedOn } from "./oversized.ts";
+import type { InputHandler } from "../input.ts";
+import { isOversizedOn } from "../oversized.ts";
 
 export interface PublishIntakeOptions {
   readonly payloadBytesMax: number;

@@ -1,5 +1,5 @@
-import { RememberedTopics } from "./remembered-topics.ts";
-import { filterCovers, filterTakes } from "./topic-filter.ts";
+import { RememberedTopics } from "../remembered-topics.ts";
+import { filterCovers, filterTakes } from "../topic-filter.ts";
 
 /** Where the agent commands. */
 export class CommandTopics {

@@ -4,7 +4,7 @@ import { connect, type IClientOptions, type MqttClient } from "mqtt";
 import { expect, test, vi } from "vitest";
 import type { BrokerInput } from "./broker-input.ts";
 import { brokerWith, cleanups, rawSocket, sensor } from "./broker-input.test-support.ts";
-import type { Arrival } from "./input.ts";
+import type { Arrival } from "../input.ts";
 
 const spy = { user: "spy", password: "a", publish: [], subscribe: ["cmd/spy"] };
 const owner = { user: "owner", password: "b", publish: ["#"], subscribe: ["#"] };

@@ -1,6 +1,6 @@
 import type { Clock } from "@millrace/runtime";
-import type { PublishOptions } from "./input.ts";
-import type { SparkplugPresence } from "./sparkplug-presence.ts";
+import type { PublishOptions } from "../input.ts";
+import type { SparkplugPresence } from "../sparkplug-presence.ts";
 
 export interface BrokerHostStateOptions {
   readonly isHost: boolean;

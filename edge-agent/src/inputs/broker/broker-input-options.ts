@@ -1,10 +1,10 @@
 import type { Clock, Logger } from "@millrace/runtime";
-import type { EvidenceBounds } from "../evidence/evidence-topics.ts";
+import type { EvidenceBounds } from "../../evidence/evidence-topics.ts";
 import type { BrokerTls } from "./broker-listener.ts";
 import type { BrokerUser } from "./broker-users.ts";
-import type { Junk } from "./junk.ts";
+import type { Junk } from "../junk.ts";
 import type { KeptByBroker } from "./kept-by-broker.ts";
-import type { SparkplugPresence } from "./sparkplug-presence.ts";
+import type { SparkplugPresence } from "../sparkplug-presence.ts";
 
 export interface BrokerInputOptions {
   readonly name: string;

@@ -12,7 +12,7 @@ import { BrokerTopics } from "./broker-topics.ts";
 import { BytesInHand } from "./bytes-in-hand.ts";
 import { ClientAcks } from "./client-acks.ts";
 import { CommandTopics } from "./command-topics.ts";
-import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
+import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "../input.ts";
 import { KEPT_IN_MEMORY } from "./kept-by-broker.ts";
 import { PublishIntake } from "./publish-intake.ts";
 import type { RetainedMessages } from "./retained-messages.ts";

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { secretDigest } from "@millrace/runtime";
-import { filterCovers, filterTakes } from "./topic-filter.ts";
+import { filterCovers, filterTakes } from "../topic-filter.ts";
 
 export interface BrokerUser {
   readonly user: string;

@@ -5,7 +5,7 @@ import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
 import { afterEach } from "vitest";
 import { BrokerInput } from "./broker-input.ts";
 import type { BrokerInputOptions } from "./broker-input-options.ts";
-import type { Arrival, InputHandler } from "./input.ts";
+import type { Arrival, InputHandler } from "../input.ts";
 
 export const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
