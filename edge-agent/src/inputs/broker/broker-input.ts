@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { Aedes, type AedesOptions, type Client, type PublishPacket } from "aedes";
 import { BrokerConnections } from "./broker-connections.ts";
-import { BrokerCounts } from "./broker-counts.ts";
+import { newBrokerCounts } from "./broker-counts.ts";
 import { BrokerHostState } from "./broker-host-state.ts";
 import type { BrokerInputOptions } from "./broker-input-options.ts";
 import { BrokerListener } from "./broker-listener.ts";
@@ -56,7 +56,7 @@ export class BrokerInput implements Input {
   readonly name: string;
   readonly mustTakeCommands: boolean;
   readonly #options: BrokerInputOptions;
-  readonly #counts = new BrokerCounts();
+  readonly #counts = newBrokerCounts();
   readonly #commands: CommandTopics;
   readonly #hostState: BrokerHostState;
   readonly #subscribed = new SubscribedFilters<Client>();
