@@ -1,7 +1,7 @@
 // Which step of an alarm counts, over roll-backs and replacements of the agent's store.
 import type { AlarmEvent } from "@millrace/wire";
 import { expect, test } from "vitest";
-import { AlarmBook } from "./alarm-book.ts";
+import { ALARMS_CLEARED_MAX, ALARMS_MAX, AlarmBook } from "./alarm-book.ts";
 import type { AlarmRecord } from "./alarm-book.ts";
 
 const HOT: AlarmEvent = {
@@ -86,4 +86,34 @@ test("an alarm stored before stores were told apart takes the next step, and is 
   expect(take(book, { ...COOL, step: 6 }, "s1", 1)).toBe(true);
   book.closeOtherStores({ agent: "a", storeId: "s2", nowMs: 4_000 });
   expect(book.get("a", "2")?.isActive).toBe(false);
+});
+
+/** What a commit takes of the book. */
+function committed(book: AlarmBook): Map<string, AlarmRecord | null> {
+  const changes = new Map(book.takeDirty().map(({ id, record }) => [id, record]));
+  book.durable();
+  return changes;
+}
+
+test("however many alarms are active, one that clears is told, and kept among the latest that have", () => {
+  const book = new AlarmBook();
+  for (let id = 0; id <= ALARMS_CLEARED_MAX; id++) take(book, { ...HOT, id: `a${id}` }, "s1", 1);
+  committed(book);
+  take(book, { ...COOL, id: "a7", step: 6 }, "s1", 1);
+  expect(committed(book).get("a7")).toMatchObject({ isActive: false, clearedAtMs: 2_000 });
+  expect(book.get("a", "a7")).toMatchObject({ isActive: false });
+  expect(book.droppedCount).toBe(0);
+});
+
+test("of cleared alarms the latest are kept, of all together so many, and what has just cleared is told before it goes", () => {
+  const book = new AlarmBook();
+  for (let id = 0; id <= ALARMS_CLEARED_MAX; id++) take(book, { ...COOL, id: `c${id}` }, "s1", 1);
+  expect([...committed(book).values()]).not.toContain(null);
+  take(book, HOT, "s1", 1);
+  expect(committed(book).get("c0")).toBeNull();
+  for (let id = book.list().length; id < ALARMS_MAX; id++) take(book, { ...HOT, id: `a${id}` }, "s1", 1);
+  committed(book);
+  take(book, { ...HOT, id: "more" }, "s1", 1);
+  expect(committed(book).get("c1")).toBeNull();
+  expect([book.list().length, book.droppedCount]).toEqual([ALARMS_MAX, 2]);
 });

@@ -1,7 +1,7 @@
 import type { AlarmEvent } from "@millrace/wire";
 import type { AlarmView } from "./alarm-view.ts";
 
-/** Cleared alarms kept, the latest; active ones are kept whatever their number, up to the greater bound. */
+/** Cleared alarms kept, the latest, however many are active; of all together the greater bound. */
 export const ALARMS_CLEARED_MAX = 10_000;
 export const ALARMS_MAX = 50_000;
 
@@ -87,7 +87,10 @@ export interface AlarmChange {
 
 /** All alarms by agent and id, each at its latest step: of the store that was heard last, its greatest (epoch, step). */
 export class AlarmBook {
+  /** In the order of their latest step. */
   readonly #alarms = new Map<string, AlarmView>();
+  /** The cleared ones, in the same order. */
+  readonly #cleared = new Set<string>();
   /** The same, each as it is durable: a crash takes back nothing that was shown. */
   readonly #durable = new Map<string, AlarmView>();
   #inCommit: readonly AlarmChange[] = [];
@@ -99,12 +102,12 @@ export class AlarmBook {
 
   restore(record: AlarmRecord): void {
     const { origin, ...view } = record;
-    this.#alarms.set(bookKey(view.agent, view.id), view);
-    this.#durable.set(bookKey(view.agent, view.id), view);
-    if (origin !== undefined) this.#origins.set(bookKey(view.agent, view.id), origin);
+    const key = bookKey(view.agent, view.id);
+    this.#set(key, view);
+    this.#durable.set(key, view);
+    if (origin !== undefined) this.#origins.set(key, origin);
     const kind = SYSTEM_ALARMS.find((name) => systemId(name) === view.id);
-    if (kind !== undefined && view.isActive)
-      this.#raised.set(bookKey(view.agent, view.id), { agent: view.agent, kind });
+    if (kind !== undefined && view.isActive) this.#raised.set(key, { agent: view.agent, kind });
   }
 
   /** Alarms forgotten because the book was full. */
@@ -246,23 +249,43 @@ export class AlarmBook {
   }
 
   #put(key: string, view: AlarmView, origin: AlarmOrigin): void {
-    // Deleting first keeps the map in order of the latest step, so that the oldest is found first.
-    this.#alarms.delete(key);
-    this.#alarms.set(key, view);
+    this.#set(key, view);
     this.#origins.set(key, origin);
     this.#dirty.set(key, { ...view, origin });
   }
 
+  /** Deleting first keeps the order: the oldest is found first. */
+  #set(key: string, view: AlarmView): void {
+    this.#alarms.delete(key);
+    this.#alarms.set(key, view);
+    this.#cleared.delete(key);
+    if (!view.isActive) this.#cleared.add(key);
+  }
+
   #forget(): void {
-    if (this.#alarms.size <= ALARMS_CLEARED_MAX) return;
-    for (const [key, alarm] of this.#alarms) {
-      if (alarm.isActive && this.#alarms.size <= ALARMS_MAX) continue;
-      this.#alarms.delete(key);
-      this.#origins.delete(key);
-      this.#dirty.set(key, { agent: alarm.agent, id: alarm.id, isForgotten: true });
-      this.#droppedCount += 1;
-      if (this.#alarms.size <= ALARMS_CLEARED_MAX) return;
+    for (;;) {
+      const [cleared] = this.#cleared;
+      // What has cleared since the last commit is told first: nobody else would ever end it.
+      const isTold = cleared !== undefined && !this.#dirty.has(cleared);
+      const isFull = this.#alarms.size > ALARMS_MAX;
+      if (isTold && (isFull || this.#cleared.size > ALARMS_CLEARED_MAX)) this.#drop(cleared);
+      else if (!isFull) return;
+      else {
+        const [oldest = ""] = this.#alarms.keys();
+        this.#drop(oldest);
+      }
     }
+  }
+
+  #drop(key: string): void {
+    const alarm = this.#alarms.get(key);
+    if (alarm === undefined) return;
+    this.#alarms.delete(key);
+    this.#cleared.delete(key);
+    this.#origins.delete(key);
+    this.#raised.delete(key);
+    this.#dirty.set(key, { agent: alarm.agent, id: alarm.id, isForgotten: true });
+    this.#droppedCount += 1;
   }
 }
 
