@@ -218,6 +218,22 @@ test("the third stranger raises, with the three as evidence; it ends when the fi
   ]);
 });
 
+test("keys of several labels that look alike with colons between them have alarms of their own", () => {
+  const detector = new DistinctDetector({ ...RULE, by: ["bank", "account"] }, LIMITS);
+  const keys = [
+    ["a:b", "c"],
+    ["a", "b:c"],
+    ["a%3Ab", "c"],
+  ];
+  for (const [at, key] of keys.entries())
+    for (const [payee, timeMs] of [100, 101, 102].entries()) {
+      const record = { key, value: String(payee), id: "t", timeMs, measure: 1, isHistorical: false };
+      detector.take(record, Int32Array.of(at, payee), 0);
+    }
+  const ids = detector.takeEvents().map(({ id }) => id);
+  expect(ids).toEqual(["strangers:a%3Ab:c:102", "strangers:a:b%3Ac:102", "strangers:a%253Ab:c:102"]);
+});
+
 test("a window has a millisecond too few: no alarm", () => {
   const judge = new Judge();
   for (const payment of [pay("p", 100), pay("q", 105), pay("r", 120)]) judge.pay(payment);

@@ -292,7 +292,7 @@ export class DistinctDetector {
 
   #raise(spell: DistinctSpell, { key, firsts, alarms }: KeyState, record: DistinctRecord): DistinctAlarm {
     const { name, metric, by, severity, message, atLeast } = this.rule;
-    let id = [name, ...key, spell.activeAtMs].join(":");
+    let id = [name, ...shownKey(key), spell.activeAtMs].join(":");
     while (alarms.some(({ event }) => event.id === id)) id += "+";
     const labels: Labels = Object.fromEntries(by.map((label, index) => [label, key[index]]));
     const event: AlarmEvent = {
@@ -374,6 +374,11 @@ export class DistinctDetector {
 /** No text of a key has a zero in it. */
 function keyName(key: readonly string[]): string {
   return key.join("\0");
+}
+
+/** Of several labels, `%` and `:` inside a value are written `%25` and `%3A`: no two keys look alike. */
+function shownKey(key: readonly string[]): readonly string[] {
+  return key.length < 2 ? key : key.map((text) => text.replaceAll("%", "%25").replaceAll(":", "%3A"));
 }
 
 function exported({ key, firsts, prunedToMs, alarms }: KeyState): DistinctKeyState {
