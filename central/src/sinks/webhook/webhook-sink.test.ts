@@ -48,6 +48,8 @@ interface Post {
 class Receiver {
   readonly posts: Post[] = [];
   readonly answers: ([status: number, headers?: Record<string, string>] | null)[] = [];
+  /** Rules whose posts it always fails at. */
+  readonly failsAt = new Set<string>();
   readonly server: Server;
   url = "";
 
@@ -72,8 +74,10 @@ class Receiver {
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = "";
     for await (const piece of request) text += String(piece);
-    this.posts.push({ headers: request.headers, body: JSON.parse(text) });
-    const next = this.answers.shift();
+    const { headers: asked } = request;
+    const body = JSON.parse(text);
+    this.posts.push({ headers: asked, body });
+    const next = this.failsAt.has(body.groupLabels.alertname) ? ([500] as const) : this.answers.shift();
     if (next === null) return;
     const [status, headers = {}] = next ?? [200];
     response.writeHead(status, headers).end("so it is");
@@ -231,6 +235,29 @@ test("a message that a receiver refuses is not posted again, and said", async ()
   expect(log.messages("warn")).toHaveLength(1);
 });
 
+test("a group that a receiver always fails at holds up none of the others, and they are posted once", async () => {
+  const { receiver, sink } = await place();
+  receiver.failsAt.add("broken");
+  const posted = () => receiver.posts.map(({ body }) => body.groupLabels.alertname);
+  const items = [alarm("m1", { rule: "broken" }), alarm("m2"), alarm("m3", { rule: "stuck" })];
+  await expect(sink.write(items)).rejects.toThrow("it answers 500");
+  expect(posted()).toEqual(["broken", "overheating", "stuck"]);
+  const more = [...items, alarm("m4", { rule: "later" })];
+  await expect(sink.write(more)).rejects.toThrow("it answers 500");
+  expect(posted().slice(3)).toEqual(["later", "broken"]);
+  receiver.failsAt.clear();
+  expect(await sink.write(more)).toEqual({ taken: 4, refused: 0 });
+  expect(posted().slice(5)).toEqual(["broken"]);
+});
+
+test("a receiver that fails at everything is not asked for each of many groups", async () => {
+  const { receiver, sink } = await place();
+  const items = Array.from({ length: 100 }, (_, at) => alarm(`m${at}`, { rule: `rule-${at}` }));
+  for (const { rule } of items) receiver.failsAt.add(rule);
+  await expect(sink.write(items)).rejects.toThrow("it answers 500");
+  expect(receiver.posts.length).toBeLessThan(5);
+});
+
 test("a receiver that does not answer, or is not there, is a failure with its reason", async () => {
   const silent = await place({ timeoutMs: 50 });
   silent.receiver.answers.push(null);
@@ -286,10 +313,8 @@ test("a receiver that is down for an hour gets the latest of each alarm, once", 
   await until(() => runner.view.waiting === 0);
   const after = receiver.posts.slice(failed).filter(({ body }) => body.receiver === "millrace");
   expect(after.length).toBeLessThanOrEqual(3);
-  expect(receiver.posts.slice(-2).map(({ body }) => [body.groupLabels.alertname, body.status])).toEqual([
-    ["overheating", "firing"],
-    ["stuck", "firing"],
-  ]);
+  const last = receiver.posts.slice(-2).map(({ body }) => `${body.groupLabels.alertname} ${body.status}`);
+  expect(last.toSorted()).toEqual(["overheating firing", "stuck firing"]);
   expect(runner.view.outcomes.superseded).toBeGreaterThan(190);
   const stopped = runner.stop();
   await until(() => runner.view.state === "stopped");

@@ -12,6 +12,8 @@ import { retryAfterMs } from "./retry-after.ts";
 const ALERTS_MAX = 200;
 /** What may come of the configuration, the network or the moment is tried again; other refusals are of the message itself. */
 const RETRIED = new Set([401, 403, 404, 405, 407, 408, 425, 429]);
+/** Groups that a write fails at before it gives up: then it is not for what one of them says. */
+const FAILED_GROUPS_MAX = 3;
 
 export interface WebhookSinkOptions {
   readonly config: WebhookSinkConfig;
@@ -20,6 +22,9 @@ export interface WebhookSinkOptions {
   readonly clock: Pick<Clock, "nowMs">;
   readonly log: Logger;
 }
+
+/** `refused`: the receiver does not want it, now or ever. */
+type Outcome = "taken" | "refused";
 
 /**
  * Alarms to a receiver of Alertmanager's webhooks: of each rule and site one post, with what has changed and all that is active,
@@ -30,6 +35,10 @@ export class WebhookSink implements SinkTarget<AlarmView> {
   readonly #options: WebhookSinkOptions;
   readonly #ending = new AbortController();
   #restMs = 0;
+  /** By key, the groups that the last write failed at: the others come before them. */
+  #failed: ReadonlySet<string> = new Set();
+  /** What became of alarms of a write that failed at others. */
+  readonly #settled = new WeakMap<AlarmView, Outcome>();
 
   constructor(options: WebhookSinkOptions) {
     this.#options = options;
@@ -40,14 +49,25 @@ export class WebhookSink implements SinkTarget<AlarmView> {
     return { holdsAll: true };
   }
 
+  /** A group that the receiver fails at holds no other up: those are posted all the same, and not again with it. */
   async write(items: readonly AlarmView[]): Promise<SinkWritten> {
     this.#restMs = 0;
-    let taken = 0;
     const active = Map.groupBy(this.#options.alarms().filter(isShown), (alarm) => alertGroupOf(alarm).key);
-    for (const [group, changed] of Map.groupBy(items, (alarm) => alertGroupOf(alarm).key)) {
-      const isTaken = await this.#post(withActive(changed, active.get(group) ?? []), changed.length);
-      if (isTaken) taken += changed.length;
+    const groups = [...Map.groupBy(items, (alarm) => alertGroupOf(alarm).key)];
+    const hasFailed = ([group]: (typeof groups)[number]) => this.#failed.has(group);
+    const inOrder = [...groups.filter((each) => !hasFailed(each)), ...groups.filter(hasFailed)];
+    const failures = new Map<string, MillraceError>();
+    for (const [group, all] of inOrder) {
+      const changed = all.filter((alarm) => !this.#settled.has(alarm));
+      if (changed.length === 0) continue;
+      const outcome = await this.#post(withActive(changed, active.get(group) ?? []), changed.length);
+      if (outcome instanceof MillraceError) failures.set(group, outcome);
+      else for (const alarm of changed) this.#settled.set(alarm, outcome);
+      if (failures.size >= FAILED_GROUPS_MAX || this.#restMs > 0) break;
     }
+    this.#failed = new Set(failures.keys());
+    for (const failure of failures.values()) throw failure;
+    const taken = items.filter((alarm) => this.#settled.get(alarm) === "taken").length;
     return { taken, refused: items.length - taken };
   }
 
@@ -59,8 +79,8 @@ export class WebhookSink implements SinkTarget<AlarmView> {
     this.#ending.abort();
   }
 
-  /** False where the receiver does not want it, now or ever. */
-  async #post(alarms: readonly AlarmView[], changedCount: number): Promise<boolean> {
+  /** Or why it is to be tried again. */
+  async #post(alarms: readonly AlarmView[], changedCount: number): Promise<Outcome | MillraceError> {
     const { config, clock, log } = this.#options;
     const { url, header, tls, timeoutMs, dashboardUrl } = config;
     const shownMax = Math.max(ALERTS_MAX, changedCount);
@@ -71,10 +91,10 @@ export class WebhookSink implements SinkTarget<AlarmView> {
     try {
       answer = await postJson(body, { url, headers, tls, timeoutMs, signal: this.#ending.signal });
     } catch (error) {
-      throw this.#failure(reasonOf(error), error);
+      return this.#failure(reasonOf(error), error);
     }
     const { status, retryAfter, text } = answer;
-    if (status >= 200 && status < 300) return true;
+    if (status >= 200 && status < 300) return "taken";
     const said = `it answers ${status}${text.trim() === "" ? "" : ` (${text.trim()})`}`;
     if (status >= 400 && status < 500 && !RETRIED.has(status)) {
       log.repeated(`webhook ${status}`, "a receiver refuses alarms, which are not posted to it again", {
@@ -82,10 +102,10 @@ export class WebhookSink implements SinkTarget<AlarmView> {
         reason: said,
         alarms: changedCount,
       });
-      return false;
+      return "refused";
     }
     this.#restMs = retryAfterMs(retryAfter, clock.nowMs());
-    throw this.#failure(said);
+    return this.#failure(said);
   }
 
   #failure(reason: string, cause?: unknown): MillraceError {
