@@ -430,6 +430,8 @@ test("what is wrong with a request is a problem with a code", async () => {
     ["/api/v1/windows?window=nope", 404, "unknown_window"],
     ["/api/v1/windows?window=w&limit=0", 400, "bad_request"],
     ["/api/v1/windows?window=w&from=yesterday", 400, "bad_request"],
+    ["/api/v1/windows?window=w&from=yesterday-1", 400, "bad_request"],
+    ["/api/v1/windows?window=w&to=2026-02-30", 400, "bad_request"],
     ["/api/v1/windows?window=w&window=v", 400, "bad_request"],
     ["/api/v1/series?from=0", 400, "bad_request"],
     ["/api/v1/series?metric=t", 400, "bad_request"],

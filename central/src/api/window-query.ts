@@ -1,4 +1,5 @@
 import { parseStateKey, windowKeyRange } from "@millrace/stream";
+import { parseSourceTime } from "@millrace/wire";
 import type { WindowQuery } from "./central-reader.ts";
 import { parseCursor } from "./page-cursor.ts";
 import { ProblemError } from "./problem.ts";
@@ -52,8 +53,9 @@ export function parseLimit(text: string | undefined, otherwise: number, max: num
 
 export function parseTime(text: string | undefined, name: string): number | null {
   if (text === undefined || text === "") return null;
-  const timeMs = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text);
-  if (!Number.isSafeInteger(timeMs)) {
+  // `Date.parse` would make a time of nearly any text with a number, and of those without a zone one of this machine's.
+  const timeMs = /^-?\d+$/.test(text) ? Number(text) : parseSourceTime(text, "iso")?.timeMs;
+  if (timeMs === undefined || !Number.isSafeInteger(timeMs)) {
     throw new ProblemError(
       "bad_request",
       `${name}=${text} is neither milliseconds since 1970 nor an ISO 8601 time`,
