@@ -81,6 +81,32 @@ test("a batch of many records, or of large ones, is cut into commits", async () 
   );
 });
 
+test("a backlog of one stream does not hold up another: each has its share of a commit, and what one leaves the others have", () => {
+  const inbox = new RecordInbox(() => undefined);
+  const many = (count: number): number[] => Array.from({ length: count }, () => SMALL.length);
+  const counts = (): Record<string, number> => {
+    const taken: Record<string, number> = {};
+    for (const { stream, batch } of inbox.take()) taken[stream] = (taken[stream] ?? 0) + batch.values.length;
+    return taken;
+  };
+  for (let from = 0; from < 600_000; from += 120_000) void inbox.offer("orders", batchOf(from, many(60_000)));
+  void inbox.offer("transfers", batchOf(0, many(7)));
+  expect(counts()).toEqual({ orders: 25_000, transfers: 7 });
+  expect(counts()).toEqual({ orders: 35_000 });
+  for (let from = 0; from < 30_000; from += 10_000) void inbox.offer("transfers", batchOf(from, many(5_000)));
+  expect(counts()).toEqual({ orders: 25_000, transfers: 15_000 });
+  void inbox.offer("trucks", batchOf(0, [BYTES_MAX + 1]));
+  void inbox.offer("transfers", batchOf(0, [5]));
+  // A record that is larger than a commit should be; who has found no room comes first then.
+  expect(counts()).toEqual({ orders: 16_667, trucks: 1 });
+  expect(counts()).toMatchObject({ transfers: 1 });
+  for (let turn = 0; !inbox.isEmpty; turn += 1) {
+    expect(turn).toBeLessThan(10);
+    expect(Object.keys(counts())).toEqual(["orders"]);
+  }
+  expect(["orders", "transfers", "trucks"].map((stream) => inbox.bytesOf(stream))).toEqual([0, 0, 0]);
+});
+
 test("who brought it is told once all of it is durable, with the places in the batch as it was", async () => {
   const inbox = new RecordInbox(() => undefined);
   let told: RecordOutcome | null = null;

@@ -25,9 +25,19 @@ interface WaitingBatch extends TakenBatch {
   outcome: RecordOutcome | null;
 }
 
-/** Batches of records on their way into commits, in order of arrival; of each stream so many bytes at most. */
+/** What one commit still takes. */
+interface CommitRoom {
+  bytes: number;
+  records: number;
+}
+
+/**
+ * Batches of records on their way into commits, of each stream in order of arrival, and so many bytes at most. Streams share a commit:
+ * a backlog of one does not hold up what is new in another.
+ */
 export class RecordInbox {
-  readonly #waiting: WaitingBatch[] = [];
+  /** By stream, in the order of their turns; none is empty. */
+  readonly #waiting = new Map<string, WaitingBatch[]>();
   /** By the last commit. */
   #taken: readonly TakenBatch[] = [];
   readonly #bytes = new Map<string, number>();
@@ -39,7 +49,7 @@ export class RecordInbox {
   }
 
   get isEmpty(): boolean {
-    return this.#waiting.length === 0;
+    return this.#waiting.size === 0;
   }
 
   bytesOf(stream: string): number {
@@ -55,25 +65,41 @@ export class RecordInbox {
     const { promise, resolve, reject } = Promise.withResolvers<RecordOutcome>();
     // Who does not wait for it must not bring the process down.
     promise.catch(() => {});
-    this.#waiting.push({ stream, batch, takenCount: 0, leftBytes: bytes, outcome: null, resolve, reject });
+    const waiting = { stream, batch, takenCount: 0, leftBytes: bytes, outcome: null, resolve, reject };
+    const queue = this.#waiting.get(stream);
+    if (queue === undefined) this.#waiting.set(stream, [waiting]);
+    else queue.push(waiting);
     this.#onOffer();
     return promise;
   }
 
-  /** What the next commit takes: whole batches while there is room, or as much of the first one as there is room for. */
+  /**
+   * What the next commit takes: of each stream in turn as much as its share has room for, cut where not even one batch fits; then whole
+   * batches while there is room.
+   */
   take(): TakenBatch[] {
     const taken: TakenBatch[] = [];
-    let [bytes, records] = [0, 0];
-    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      const count = first.batch.values.length - first.takenCount;
-      if (bytes + first.leftBytes > COMMIT_BYTES_MAX || records + count > COMMIT_RECORDS_MAX) {
-        if (taken.length === 0) taken.push(this.#cut(first));
-        break;
-      }
-      bytes += first.leftBytes;
-      records += count;
-      taken.push(this.#rest(first));
+    const whole = { bytes: COMMIT_BYTES_MAX, records: COMMIT_RECORDS_MAX };
+    const left = { ...whole };
+    const count = this.#waiting.size;
+    const streams = [...this.#waiting.keys()];
+    for (const stream of streams) {
+      if (left.bytes <= 0 || left.records <= 0) break;
+      const share = { bytes: whole.bytes / count, records: Math.ceil(whole.records / count) };
+      const room = {
+        bytes: Math.min(share.bytes, left.bytes),
+        records: Math.min(share.records, left.records),
+      };
+      const before = { ...room };
+      let own = this.#takeWhole(stream, room);
+      const [first] = own.length === 0 ? (this.#waiting.get(stream) ?? []) : [];
+      if (first !== undefined) own = [this.#cut(first, room)];
+      for (const each of own) taken.push(each);
+      left.bytes -= before.bytes - room.bytes;
+      left.records -= before.records - room.records;
+      this.#endTurn(stream);
     }
+    for (const stream of streams) for (const each of this.#takeWhole(stream, left)) taken.push(each);
     this.#taken = taken;
     return taken;
   }
@@ -81,7 +107,8 @@ export class RecordInbox {
   /** Nothing of what waits will be taken, and nobody will tell whether what the last commit took is durable. */
   fail(reason: string): void {
     for (const { reject } of this.#taken) reject(mayBeTaken(reason));
-    for (const each of this.#waiting.splice(0)) refuse(each, reason);
+    for (const queue of this.#waiting.values()) for (const each of queue) refuse(each, reason);
+    this.#waiting.clear();
     this.#taken = [];
     this.#bytes.clear();
   }
@@ -89,17 +116,46 @@ export class RecordInbox {
   /** The last commit has failed, and is tried again. Whoever has posted records is told; what is read again by its offsets waits. */
   refusePosted(reason: string): void {
     for (const { batch, reject } of this.#taken) if (isPosted(batch)) reject(mayBeTaken(reason));
-    for (const each of this.#waiting.filter(({ batch }) => isPosted(batch))) {
-      this.#waiting.splice(this.#waiting.indexOf(each), 1);
-      this.#bytes.set(each.stream, this.bytesOf(each.stream) - each.leftBytes);
-      refuse(each, reason);
+    for (const [stream, queue] of this.#waiting) {
+      const posted = queue.filter(({ batch }) => isPosted(batch));
+      const others = queue.filter(({ batch }) => !isPosted(batch));
+      if (others.length > 0) this.#waiting.set(stream, others);
+      else this.#waiting.delete(stream);
+      for (const each of posted) {
+        this.#bytes.set(stream, this.bytesOf(stream) - each.leftBytes);
+        refuse(each, reason);
+      }
     }
+  }
+
+  /** Whole batches, or what is left of them, while there is room; takes it. */
+  #takeWhole(stream: string, room: CommitRoom): TakenBatch[] {
+    const taken: TakenBatch[] = [];
+    for (;;) {
+      const [first] = this.#waiting.get(stream) ?? [];
+      if (first === undefined) return taken;
+      const count = first.batch.values.length - first.takenCount;
+      if (first.leftBytes > room.bytes || count > room.records) return taken;
+      room.bytes -= first.leftBytes;
+      room.records -= count;
+      taken.push(this.#rest(first));
+    }
+  }
+
+  /** The others come first the next time. */
+  #endTurn(stream: string): void {
+    const queue = this.#waiting.get(stream);
+    if (queue === undefined) return;
+    this.#waiting.delete(stream);
+    this.#waiting.set(stream, queue);
   }
 
   /** All that is left of the first one. */
   #rest(first: WaitingBatch): TakenBatch {
     const { stream, batch, takenCount, reject } = first;
-    this.#waiting.shift();
+    const queue = this.#waiting.get(stream);
+    queue?.shift();
+    if (queue?.length === 0) this.#waiting.delete(stream);
     this.#bytes.set(stream, this.bytesOf(stream) - first.leftBytes);
     if (takenCount === 0) return first;
     const own = partOf(batch, takenCount, batch.values.length);
@@ -111,15 +167,18 @@ export class RecordInbox {
     };
   }
 
-  #cut(first: WaitingBatch): TakenBatch {
+  /** One record at least; takes what room it needs. */
+  #cut(first: WaitingBatch, room: CommitRoom): TakenBatch {
     const { stream, batch, takenCount, reject } = first;
     let [to, bytes] = [takenCount, 0];
-    while (to < batch.values.length && to - takenCount < COMMIT_RECORDS_MAX) {
+    while (to < batch.values.length && to - takenCount < room.records) {
       const next = recordBytes(batch.values, to);
-      if (to > takenCount && bytes + next > COMMIT_BYTES_MAX) break;
+      if (to > takenCount && bytes + next > room.bytes) break;
       bytes += next;
       to += 1;
     }
+    room.bytes -= bytes;
+    room.records -= to - takenCount;
     if (to === batch.values.length) return this.#rest(first);
     first.takenCount = to;
     first.leftBytes -= bytes;
