@@ -6,6 +6,7 @@ import type { Frontier } from "../frontier.ts";
 import { Membership } from "../membership.ts";
 import type { MembershipInterval } from "../membership.ts";
 import type { Completeness } from "../window-result.ts";
+import { CompletenessPool } from "./completeness-pool.ts";
 
 /** How the agents stand to one window. */
 export interface WindowStanding {
@@ -34,9 +35,11 @@ export class Standing {
   #isHeldBack = false;
   #changedFromMs = -Infinity;
   readonly #cache = new Map<string, WindowStanding>();
+  readonly #pool: CompletenessPool;
 
-  constructor(maxFutureMs: number) {
+  constructor(maxFutureMs: number, pool = new CompletenessPool()) {
     this.#maxFutureMs = maxFutureMs;
+    this.#pool = pool;
   }
 
   /** Since the last call, only the standing of windows that end after this may have changed. */
@@ -118,8 +121,7 @@ export class Standing {
       const withoutSites = { ...completeness, sitesExpected: 0, sitesReporting: 0, sitesMissing: [] };
       standing = {
         ...rest,
-        completeness: withoutSites,
-        key: completenessKey(withoutSites),
+        ...this.#pool.share(withoutSites),
         isPending: expected.some(({ agent }) => this.#isPending(agent, startMs, endMs)),
       };
       this.#cache.set(key, standing);
@@ -139,6 +141,7 @@ export class Standing {
       const isKnown = endMs <= this.#membersKnownToMs;
       standing = {
         ...computed,
+        ...this.#pool.share(computed.completeness),
         isAnyPassed: isKnown && computed.isAnyPassed,
         isEveryPassed: isKnown && computed.isEveryPassed,
         isPending: [...holders].some((agent) => this.#isPending(agent, startMs, endMs)),
@@ -153,7 +156,7 @@ export class Standing {
     endMs: EventTimeMs,
     expected: readonly MembershipInterval[],
     metric: string,
-  ): Omit<WindowStanding, "isPending"> {
+  ): Omit<WindowStanding, "isPending" | "key"> {
     const agents = new Map<string, boolean>();
     const sites = new Map<string, boolean>();
     const withLoss = new Set<string>();
@@ -185,7 +188,6 @@ export class Standing {
     };
     return {
       completeness,
-      key: completenessKey(completeness),
       isAnyPassed: completeness.agentsReporting > 0,
       isEveryPassed: agentsMissing.length === 0 && !isOfLostPanes,
     };
@@ -219,19 +221,6 @@ function firstDifferenceMs(a: readonly TimeRange[], b: readonly TimeRange[]): Ev
     ranges.some((range) => range.startMs === startMs && range.endMs === endMs);
   const different = [...a.filter((range) => !has(b, range)), ...b.filter((range) => !has(a, range))];
   return Math.min(...different.map((range) => range.startMs));
-}
-
-/** The same text for the same completeness. */
-export function completenessKey({
-  agentsExpected,
-  agentsMissing,
-  agentsWithLoss = [],
-  agentsCoarse = [],
-  sitesExpected,
-  sitesMissing,
-}: Completeness): string {
-  const agents = [agentsExpected, agentsMissing, agentsWithLoss, agentsCoarse];
-  return JSON.stringify([...agents, sitesExpected, sitesMissing]);
 }
 
 function missing(passed: ReadonlyMap<string, boolean>): string[] {

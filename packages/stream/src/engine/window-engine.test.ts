@@ -73,6 +73,20 @@ const brief = (results: readonly WindowResult[]) =>
 const byKey = ([one]: readonly [string, unknown], [other]: readonly [string, unknown]) =>
   one < other ? -1 : 1;
 
+test("windows that lack the same agents have one list of them between them", () => {
+  const { engine, read, pass } = plant([global]);
+  const both = (value: number, nowMs: number) => {
+    for (const startMs of [0, 60_000]) read({ site: "alpha" }, startMs, value, nowMs);
+    const [first, second] = engine.tick(nowMs);
+    expect(first.completeness.agentsMissing).toEqual(["b"]);
+    expect(second.completeness).toBe(first.completeness);
+  };
+  pass("a", 120_000);
+  both(1, 130_000);
+  engine.restart();
+  both(2, 140_000);
+});
+
 test("a window is shown as soon as anything of it is there, then at most every emit interval", () => {
   const { engine, read } = plant([global]);
   read({ site: "alpha" }, 1_000, 5, 1_000);

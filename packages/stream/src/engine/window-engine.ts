@@ -149,7 +149,7 @@ export class WindowEngine {
   /** Throws an error that says why, where a window or a bound makes no sense. */
   constructor(options: WindowEngineOptions) {
     const bounds = boundsOf(options);
-    this.#standing = new Standing(bounds.maxFutureMs);
+    this.#standing = new Standing(bounds.maxFutureMs, this.#memory.completeness);
     this.#room = new TickRoom(bounds.tickBytesMax);
     this.#revisions = new WindowRevisions(this.#memory, this.#standing, bounds, this.#room);
     this.#sweep = new MemorySweep(this.#memory, bounds);

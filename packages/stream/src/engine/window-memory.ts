@@ -1,12 +1,12 @@
 import { assert } from "../assert.ts";
 import type { EventTimeMs, TimeRange } from "../event-time.ts";
 import type { WindowResult } from "../window-result.ts";
+import { CompletenessPool } from "./completeness-pool.ts";
 import { decodeMarker, encodeMarker } from "./open-marker.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
 import type { Pane, PaneView } from "./pane-view.ts";
 import { encodeSessions } from "./session-codec.ts";
 import type { SessionTrack } from "./session-track.ts";
-import { completenessKey } from "./standing.ts";
 import { parseStateKey, stateKey } from "./state-key.ts";
 import { decodeWindow, encodeWindow } from "./window-codec.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
@@ -28,6 +28,7 @@ export class WindowMemory {
   readonly open = new Set<WindowRecord>();
   /** Open windows whose marker says that they only wait for agents. */
   readonly aside = new Set<WindowRecord>();
+  readonly completeness = new CompletenessPool();
   /** Stored panes, results, markers or sessions that could not be read, since the start. */
   unreadableCount = 0;
 
@@ -114,7 +115,8 @@ export class WindowMemory {
       !isStored || stored !== undefined || isLossy || this.#absent.has(keyOf("w")),
       `${keyOf("w")} is applied to without having been loaded`,
     );
-    const result = stored === undefined ? null : this.#readable(stored);
+    const read = stored === undefined ? null : this.#readable(stored);
+    const result = read?.result ?? null;
     const marker = storedMarker === undefined ? null : decodeMarker(storedMarker);
     const record: WindowRecord = {
       track,
@@ -125,7 +127,7 @@ export class WindowMemory {
       isMerged: result?.mergedIntoMs !== undefined,
       state: result === null ? "provisional" : track.stateAfter(result),
       result,
-      completenessKey: result === null ? "" : completenessKey(result.completeness),
+      completenessKey: read?.key ?? "",
       isDirty: false,
       hasPanes: false,
       openedAtMs: marker?.openedAtMs ?? nowMs,
@@ -281,10 +283,12 @@ export class WindowMemory {
     this.#changedMarkers.add(record);
   }
 
-  /** A stored result; null, and counted, when it cannot be read: the window then begins its revisions anew. */
-  #readable(stored: Uint8Array): WindowResult | null {
+  /** A stored result, and its completeness as text; null, and counted, when it cannot be read: the window then begins its revisions anew. */
+  #readable(stored: Uint8Array): { readonly result: WindowResult; readonly key: string } | null {
     try {
-      return decodeWindow(stored);
+      const result = decodeWindow(stored);
+      const { completeness, key } = this.completeness.share(result.completeness);
+      return { result: { ...result, completeness }, key };
     } catch {
       this.unreadableCount++;
       return null;

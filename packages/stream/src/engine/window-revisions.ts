@@ -1,7 +1,6 @@
 import type { EventTimeMs } from "../event-time.ts";
 import type { Completeness, WindowResult, WindowState } from "../window-result.ts";
 import { SessionTrack } from "./session-track.ts";
-import { completenessKey } from "./standing.ts";
 import type { Standing, WindowStanding } from "./standing.ts";
 import { standingOf } from "./standing-of.ts";
 import type { TickRoom } from "./tick-room.ts";
@@ -284,6 +283,7 @@ export class WindowRevisions {
     values: WindowValues = this.#valuesNow(record),
   ): boolean {
     const { track, result } = record;
+    const { completeness, key } = this.#memory.completeness.share(this.#completenessNow(record));
     record.result = {
       window: track.spec.name,
       metric: track.spec.metric,
@@ -293,10 +293,10 @@ export class WindowRevisions {
       revision: (result?.revision ?? 0) + 1,
       state,
       ...values,
-      completeness: this.#completenessNow(record),
+      completeness,
       updatedAtMs: nowMs,
     };
-    record.completenessKey = completenessKey(record.result.completeness);
+    record.completenessKey = key;
     record.state = state;
     this.#room.take(this.#memory.resultChanged(record, record.result));
     record.nextCheckMs = -Infinity;
