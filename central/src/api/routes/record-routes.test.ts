@@ -1,6 +1,8 @@
 // Posted records over real sockets: what is answered, and when, and that a sender can neither fill memory nor reach what is not its own.
+import { once } from "node:events";
+import { connect } from "node:net";
 import { Metrics, silentLogger, systemClock, systemRandom } from "@millrace/runtime";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { NotReady } from "../../commit/not-ready.ts";
 import type { RecordBatch, RecordOutcome } from "../../records/record-batch.ts";
 import type { RecordStreamView } from "../../records/record-stream-view.ts";
@@ -52,7 +54,9 @@ class Target implements RecordTarget {
 }
 
 const servers: ApiServer[] = [];
+const ends: (() => unknown)[] = [];
 afterEach(async () => {
+  for (const end of ends.splice(0)) end();
   for (const server of servers.splice(0)) await server.close();
 });
 
@@ -174,6 +178,36 @@ test("where there is no room, a sender is told when to come again; a core that s
     retryAfter: "5",
     answer: { code: "not_ready", detail: "central stops; what was sent may have been taken" },
   });
+});
+
+test("senders that announce much and send nothing, or do not say how much, hold up nobody; too much at once is for later", async () => {
+  const { url, post } = await listen();
+  const { hostname, port } = new URL(url);
+  const head = (length: string) =>
+    `POST /api/v1/records/orders HTTP/1.1\r\nhost: ${hostname}\r\n${length}\r\n\r\n`;
+  const send = async (length: string, body: Uint8Array) => {
+    const socket = connect({ host: hostname, port: Number(port) });
+    ends.push(() => socket.destroy());
+    socket.on("error", () => {});
+    await once(socket, "connect");
+    socket.write(head(length));
+    await new Promise((done) => socket.write(body, done));
+    return socket;
+  };
+  const megabytes = 16 * 1024 * 1024;
+  for (let sender = 0; sender < 10; sender += 1) {
+    await send(`content-length: ${megabytes}`, new Uint8Array(1));
+    await send("transfer-encoding: chunked", new Uint8Array());
+  }
+  expect(await post("{}")).toMatchObject({ status: 200 });
+  const answers: string[] = [];
+  for (let sender = 0; sender < 6; sender += 1) {
+    const socket = await send(`content-length: ${megabytes}`, new Uint8Array(megabytes - 1));
+    socket.on("data", (bytes) => answers.push(bytes.toString()));
+  }
+  await vi.waitFor(() => expect(answers.length).toBeGreaterThan(0));
+  expect(answers.every((answer) => /^HTTP\/1.1 429 .*too_many_records/s.test(answer))).toBe(true);
+  expect(await post("{}")).toMatchObject({ status: 200 });
 });
 
 test("refused: another stream, one of Kafka, a body that is none, too great, packed, another page, another machine", async () => {

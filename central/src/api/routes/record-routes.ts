@@ -1,3 +1,4 @@
+import { Transform } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import type { RecordBatch, RecordOutcome } from "../../records/record-batch.ts";
 import type { RecordStreamView } from "../../records/record-stream-view.ts";
@@ -30,17 +31,27 @@ export function addRecordRoutes(app: FastifyInstance, target: RecordTarget): voi
       {
         bodyLimit: BODY_BYTES_MAX,
         // Before the body is read.
-        onRequest: async (request, reply) => {
+        onRequest: async (request) => {
           requireStream(target, request.params.stream);
-          const { "content-length": length, "content-encoding": encoding } = request.headers;
+          const { "content-encoding": encoding } = request.headers;
           if (encoding !== undefined && encoding !== "identity")
             throw new ProblemError("unsupported", `bodies in ${encoding} are not read; send them plain`);
-          const bytes = Math.min(Number(length ?? BODY_BYTES_MAX) || 0, BODY_BYTES_MAX);
-          if (bodiesBytes > 0 && bodiesBytes + bytes > BODIES_BYTES_MAX) throw busy(reply);
-          bodiesBytes += bytes;
-          reply.raw.once("close", () => {
-            bodiesBytes -= bytes;
+        },
+        // By what has come, not by what is announced: who sends slowly, or does not say how much, takes no room of others.
+        preParsing: async (_request, reply, payload) => {
+          let bytes = 0;
+          reply.raw.once("close", () => (bodiesBytes -= bytes));
+          const counted = new Transform({
+            transform(chunk: Uint8Array, _encoding, done) {
+              const isFull = bodiesBytes > bytes && bodiesBytes + chunk.length > BODIES_BYTES_MAX;
+              if (isFull) return done(busy(reply));
+              bytes += chunk.length;
+              bodiesBytes += chunk.length;
+              done(null, chunk);
+            },
           });
+          payload.once("error", (error) => counted.destroy(error));
+          return payload.pipe(counted);
         },
       },
       async (request, reply) => {
