@@ -14,7 +14,11 @@ export interface SiteView {
 /** All sites that an agent belongs or belonged to, by name. */
 export function siteViews(agents: readonly AgentView[], alarms: readonly AlarmView[]): SiteView[] {
   const active = new Map<string, number>();
-  for (const { site, isActive } of alarms) if (isActive) active.set(site, (active.get(site) ?? 0) + 1);
+  for (const { site: agentSite, labels, isActive } of alarms) {
+    // Those of central's own rules are no agent's, and may be about a site.
+    const site = agentSite === "" ? (labels["site"] ?? "") : agentSite;
+    if (isActive) active.set(site, (active.get(site) ?? 0) + 1);
+  }
   return [...Map.groupBy(agents, ({ site }) => site)]
     .map(([site, members]) => ({
       site,
