@@ -235,6 +235,14 @@ test.each([
   expect(problems(() => central(records))).toEqual([expected]);
 });
 
+test("ids that are remembered for less than a record may be ahead are warned of", () => {
+  const messages = (records: string) => central(records).warnings.map(({ message }) => message);
+  expect(messages("orders: { http: {}, dedupe: { horizon: 55s } }")).toEqual([]);
+  expect(messages("orders: { http: {}, dedupe: { horizon: 50s } }")).toEqual([
+    "a record may be 1m ahead of the clock (maxFuture), and ids are remembered for 50s only: behind one that is, all that are right would be set aside until the clock has caught up; make dedupe.horizon longer, or maxFuture shorter",
+  ]);
+});
+
 test("a stream of a table's changes: what its columns are, where events do not say so", () => {
   const { config } = central(
     "orders: { http: {}, debezium: { decimals: { amount: 2 }, dates: [day], timeZone: Asia/Shanghai } }",

@@ -9,7 +9,7 @@ import type { KeyPath } from "./yaml-source.ts";
 /** One of `records`: one source, and times that go together. */
 export function resolveRecords(reader: ConfigReader, name: string, records: RecordsFile): RecordStreamConfig {
   const path = ["records", name];
-  const { http, kafka, outOfOrderness, dedupe } = records;
+  const { http, kafka, outOfOrderness, maxFuture, dedupe } = records;
   if ((http === undefined) === (kafka === undefined)) {
     const found = http === undefined ? "no source" : "two sources";
     reader.problem(path, `records ${name} have ${found}; give one of http: {} and kafka: { … }`, "key");
@@ -18,6 +18,11 @@ export function resolveRecords(reader: ConfigReader, name: string, records: Reco
     reader.problem(
       [...path, "dedupe", "horizon"],
       `records may be ${formatDuration(outOfOrderness)} out of order, and ids are remembered for ${formatDuration(dedupe.horizon)} only: those in between would be set aside; dedupe.horizon must be at least outOfOrderness`,
+    );
+  else if (dedupe.horizon + outOfOrderness < maxFuture)
+    reader.warning(
+      [...path, "dedupe", "horizon"],
+      `a record may be ${formatDuration(maxFuture)} ahead of the clock (maxFuture), and ids are remembered for ${formatDuration(dedupe.horizon)} only: behind one that is, all that are right would be set aside until the clock has caught up; make dedupe.horizon longer, or maxFuture shorter`,
     );
   if (records.debezium !== undefined && reader.source.has([...path, "dedupe"]))
     reader.problem(
@@ -38,7 +43,7 @@ export function resolveRecords(reader: ConfigReader, name: string, records: Reco
           },
     outOfOrdernessMs: outOfOrderness,
     idleTimeoutMs: records.idleTimeout,
-    maxFutureMs: records.maxFuture,
+    maxFutureMs: maxFuture,
     recordBytesMax: records.recordBytesMax,
     dedupeHorizonMs: dedupe.horizon,
     dedupeIdsMax: dedupe.idsMax,
