@@ -49,6 +49,11 @@ export class TrustedTime {
     return Math.min(nowMs, Math.floor(leadMs + monotonicMs));
   }
 
+  /** It is no earlier than this: what was trusted before the start has not been taken back. -Infinity where nothing was. */
+  earliestMs(monotonicMs: number): number {
+    return Math.floor(this.#storedLeadMs + monotonicMs);
+  }
+
   /**
    * Nothing of an agent can be later than this: central's clock; or the agent's own where that is ahead of it and no
    * other agent confirms central's, since then either may be wrong.

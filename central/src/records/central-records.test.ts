@@ -298,3 +298,21 @@ test("records alone let windows become final: their times are witnesses of centr
   expect(states.at(-1)).not.toBe("final");
   expect(central.alarms().filter(({ rule }) => rule === "clock_disagrees")).toEqual([]);
 });
+
+test("a central whose clock begins in the past after a start takes what is of now, and refuses what is far ahead all the same", async () => {
+  const { central, time, store } = await start();
+  void central.offerRecords("orders", posted([order(1, NOW)]));
+  await time.run(20_000);
+  await central.close();
+  const clock = time.clock({ offsetMs: () => -3_600_000 });
+  const again = await openCentral({
+    agents: [],
+    pipeline: PIPELINE,
+    records: [ORDERS],
+    store,
+    clock,
+  });
+  const outcome = again.offerRecords("orders", posted([order(2, NOW + 21_000), order(3, NOW + 400_000)]));
+  await time.run(300);
+  expect(await outcome).toMatchObject({ received: 2, taken: 1, rejectedCount: 1 });
+});

@@ -31,8 +31,11 @@ export class RecordApplier {
   }
 
   /** What may be said once the commit is durable. */
-  async apply(waiting: readonly TakenBatch[], moment: RecordMoment): Promise<(() => void)[]> {
+  async apply(waiting: readonly TakenBatch[], clocks: RecordMoment): Promise<(() => void)[]> {
     const { records, engine, trustedTime } = this.#state;
+    const { nowMs, monotonicMs } = clocks;
+    // A clock that begins in the past, as after a boot, makes no record one of the future: its position would be behind it for good.
+    const moment = { nowMs: Math.max(nowMs, trustedTime.earliestMs(monotonicMs)), monotonicMs };
     const answers: (() => void)[] = [];
     const touched = new Set<RecordStage>();
     for (const { stream, batch, resolve, reject } of waiting) {
