@@ -1,11 +1,11 @@
 import type { RecordRefusalReason } from "@millrace/wire";
 import type { RejectReason } from "./central-ledger.ts";
 
-/** Messages kept; the oldest gives way. */
+/** Messages kept; of more, the oldest of whoever has most gives way. */
 export const QUARANTINE_ENTRIES_MAX = 1_000;
 /** Of each message, its beginning. */
 export const QUARANTINE_BYTES_MAX = 256;
-/** Taken between two commits; more are only counted. */
+/** Taken between two commits; more, of whoever has most of these, are only counted. */
 const QUARANTINE_WAITING_MAX = 100;
 
 /** Of these, notes of readings that were not taken, for each reason: one late backlog must not push everything else out. */
@@ -43,14 +43,22 @@ export interface QuarantineEntry {
   readonly head: string;
 }
 
-/** Bad messages on their way into the store. */
+/**
+ * Bad messages on their way into the store, and which of them it keeps: whoever sends nothing but bad ones, as one with a new
+ * format does, pushes out its own, and never the one message of another.
+ */
 export class Quarantine {
   #nextNumber: number;
-  #waiting: QuarantineEntry[] = [];
+  #waiting: Omit<QuarantineEntry, "number">[] = [];
   readonly #notesWaiting = new Map<string, number>();
+  /** Numbers of what the store has, ascending, by whom it is of. */
+  readonly #kept = new Map<string, number[]>();
+  #keptCount = 0;
 
-  constructor(nextNumber: number) {
-    this.#nextNumber = nextNumber;
+  /** @param kept what the store has, ascending. */
+  constructor(kept: readonly Pick<QuarantineEntry, "number" | "agent">[] = []) {
+    this.#nextNumber = (kept.at(-1)?.number ?? -1) + 1;
+    for (const { number, agent } of kept) this.#note(agent, number);
   }
 
   /** That have gone in since the store was made. */
@@ -61,7 +69,6 @@ export class Quarantine {
   keep(
     entry: Omit<QuarantineEntry, "number" | "head" | "byteCount"> & { readonly payload: Uint8Array },
   ): void {
-    if (this.#waiting.length >= QUARANTINE_WAITING_MAX) return;
     if (NOTED.has(entry.reason)) {
       const waiting = this.#notesWaiting.get(entry.reason) ?? 0;
       if (waiting >= NOTES_WAITING_MAX) return;
@@ -69,18 +76,39 @@ export class Quarantine {
     }
     const { payload, ...rest } = entry;
     const head = Buffer.from(payload.subarray(0, QUARANTINE_BYTES_MAX)).toString("base64");
-    this.#waiting.push({ ...rest, number: this.#nextNumber, byteCount: payload.length, head });
-    this.#nextNumber += 1;
+    this.#waiting.push({ ...rest, byteCount: payload.length, head });
+    if (this.#waiting.length <= QUARANTINE_WAITING_MAX) return;
+    const [, crowd] = greatest(Map.groupBy(this.#waiting, ({ agent }) => agent));
+    this.#waiting.splice(this.#waiting.lastIndexOf(crowd[crowd.length - 1]), 1);
   }
 
   /** Entries to store, and the numbers that they push out. */
   takeWaiting(): { entries: QuarantineEntry[]; forgotten: number[] } {
-    const entries = this.#waiting;
+    const entries = this.#waiting.map((entry) => ({ number: this.#nextNumber++, ...entry }));
     this.#waiting = [];
     this.#notesWaiting.clear();
-    const forgotten = entries
-      .map((entry) => entry.number - QUARANTINE_ENTRIES_MAX)
-      .filter((number) => number >= 0);
+    for (const { number, agent } of entries) this.#note(agent, number);
+    const forgotten: number[] = [];
+    while (this.#keptCount > QUARANTINE_ENTRIES_MAX) {
+      const [agent, numbers] = greatest(this.#kept);
+      for (const oldest of numbers.splice(0, 1)) forgotten.push(oldest);
+      if (numbers.length === 0) this.#kept.delete(agent);
+      this.#keptCount -= 1;
+    }
     return { entries, forgotten };
   }
+
+  #note(agent: string, number: number): void {
+    const numbers = this.#kept.get(agent);
+    if (numbers === undefined) this.#kept.set(agent, [number]);
+    else numbers.push(number);
+    this.#keptCount += 1;
+  }
+}
+
+/** Whoever has most; of a map that is not empty. */
+function greatest<Item>(lists: ReadonlyMap<string, Item[]>): [source: string, list: Item[]] {
+  let [source, list]: [string, Item[]] = ["", []];
+  for (const [each, own] of lists) if (own.length > list.length) [source, list] = [each, own];
+  return [source, list];
 }

@@ -187,10 +187,9 @@ export class CentralState {
       graceMs,
       tickBytesMax: options.tickBytesMax ?? TICK_BYTES_MAX,
     });
-    let quarantineNext = 0;
-    for await (const { key } of store.range({ ...keysUnder("q"), isReverse: true, limit: 1 })) {
-      quarantineNext = numberOf(key) + 1;
-    }
+    const quarantined: { number: number; agent: string }[] = [];
+    for await (const { key, value } of store.range(keysUnder("q")))
+      quarantined.push({ number: numberOf(key), agent: QUARANTINE.read(value)?.agent ?? "" });
     const stored = new StoredValues(store);
     const stores = await stored.under("s", STORES);
     const lanes = await stored.under("l", LANES);
@@ -213,7 +212,7 @@ export class CentralState {
     const searched = await stored.get(CENTRAL_KEYS.memberSearch(), MEMBER_SEARCH);
     const memberSearch = new MemberSearch(options.logName, searched);
     const books = { records, windowRules, log, memberSearch };
-    const state = new CentralState(engine, new Quarantine(quarantineNext), stored, books, options);
+    const state = new CentralState(engine, new Quarantine(quarantined), stored, books, options);
     state.evidence.restore(evidence);
     state.stores.restore(stores, lanes);
     state.agents.restore(agents, membership, options.monotonicMs);
