@@ -75,7 +75,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     problems: ["unknown_window"],
   },
   "GET /api/v1/windows/latest": {
-    summary: "The newest window of each group",
+    summary:
+      "The newest window of each group that is among the last 2,000 results of its definition; where there are more groups, `/api/v1/windows` from a time on has them",
     right: "read",
     query: [
       parameter("window", "Name of the window; all if not given"),
