@@ -1,7 +1,7 @@
 // What a site's alarms are: its agents', and those of central's rules that are about it.
 import { expect, test } from "vitest";
-import type { AgentView } from "../core/agent-view.ts";
-import type { AlarmView } from "../core/alarm-view.ts";
+import type { AgentView } from "../agents/agent-view.ts";
+import type { AlarmView } from "../alarms/alarm-view.ts";
 import { siteViews } from "./site-views.ts";
 
 const AGENT: AgentView = {

@@ -50,6 +50,7 @@ export interface QuarantineEntry {
 export class Quarantine {
   #nextNumber: number;
   #waiting: Omit<QuarantineEntry, "number">[] = [];
+  readonly #waitingOf = new Map<string, number>();
   readonly #notesWaiting = new Map<string, number>();
   /** Numbers of what the store has, ascending, by whom it is of. */
   readonly #kept = new Map<string, number[]>();
@@ -69,28 +70,37 @@ export class Quarantine {
   keep(
     entry: Omit<QuarantineEntry, "number" | "head" | "byteCount"> & { readonly payload: Uint8Array },
   ): void {
-    if (NOTED.has(entry.reason)) {
-      const waiting = this.#notesWaiting.get(entry.reason) ?? 0;
-      if (waiting >= NOTES_WAITING_MAX) return;
-      this.#notesWaiting.set(entry.reason, waiting + 1);
-    }
+    const notes = this.#notesWaiting.get(entry.reason) ?? 0;
+    if (notes >= NOTES_WAITING_MAX) return;
+    const own = this.#waitingOf.get(entry.agent) ?? 0;
+    if (this.#waiting.length >= QUARANTINE_WAITING_MAX && !this.#makeRoom(own)) return;
+    if (NOTED.has(entry.reason)) this.#notesWaiting.set(entry.reason, notes + 1);
     const { payload, ...rest } = entry;
     const head = Buffer.from(payload.subarray(0, QUARANTINE_BYTES_MAX)).toString("base64");
     this.#waiting.push({ ...rest, byteCount: payload.length, head });
-    if (this.#waiting.length <= QUARANTINE_WAITING_MAX) return;
-    const [, crowd] = greatest(Map.groupBy(this.#waiting, ({ agent }) => agent));
-    this.#waiting.splice(this.#waiting.lastIndexOf(crowd[crowd.length - 1]), 1);
+    this.#waitingOf.set(entry.agent, own + 1);
+  }
+
+  /** The latest of whoever has most makes room for one who has fewer; false: none has more than these. */
+  #makeRoom(own: number): boolean {
+    const [most, count] = greatest(this.#waitingOf, (each) => each);
+    if (own >= count) return false;
+    const latest = this.#waiting.findLastIndex(({ agent }) => agent === most);
+    this.#waiting.splice(latest, 1);
+    this.#waitingOf.set(most, count - 1);
+    return true;
   }
 
   /** Entries to store, and the numbers that they push out. */
   takeWaiting(): { entries: QuarantineEntry[]; forgotten: number[] } {
     const entries = this.#waiting.map((entry) => ({ number: this.#nextNumber++, ...entry }));
     this.#waiting = [];
+    this.#waitingOf.clear();
     this.#notesWaiting.clear();
     for (const { number, agent } of entries) this.#note(agent, number);
     const forgotten: number[] = [];
     while (this.#keptCount > QUARANTINE_ENTRIES_MAX) {
-      const [agent, numbers] = greatest(this.#kept);
+      const [agent, numbers] = greatest(this.#kept, ({ length }) => length);
       for (const oldest of numbers.splice(0, 1)) forgotten.push(oldest);
       if (numbers.length === 0) this.#kept.delete(agent);
       this.#keptCount -= 1;
@@ -107,8 +117,10 @@ export class Quarantine {
 }
 
 /** Whoever has most; of a map that is not empty. */
-function greatest<Item>(lists: ReadonlyMap<string, Item[]>): [source: string, list: Item[]] {
-  let [source, list]: [string, Item[]] = ["", []];
-  for (const [each, own] of lists) if (own.length > list.length) [source, list] = [each, own];
-  return [source, list];
+function greatest<Share>(
+  shares: ReadonlyMap<string, Share>,
+  sizeOf: (share: Share) => number,
+): [string, Share] {
+  const [first, ...others] = shares;
+  return others.reduce((most, each) => (sizeOf(each[1]) > sizeOf(most[1]) ? each : most), first);
 }
