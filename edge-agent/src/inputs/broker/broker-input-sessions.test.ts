@@ -1,5 +1,6 @@
 // Persistent sessions at the embedded broker: what was refused stays refused, commands wait for who is away, and none of it
 // grows without end. Real sockets, real clients.
+import { mqttPacket } from "@millrace/testkit";
 import { connect, type IClientOptions, type MqttClient } from "mqtt";
 import { expect, test, vi } from "vitest";
 import type { BrokerInput } from "./broker-input.ts";
@@ -177,4 +178,40 @@ test("a client has 1,000 subscriptions at most; those beyond are refused and cou
   await client.unsubscribeAsync(filters.slice(0, 200));
   await client.subscribeAsync(filters.slice(1_000), { qos: 0 });
   expect(input.status().counts).toMatchObject({ refused_subscriptions: 100 });
+});
+
+test.each([true, false])(
+  "a command that a reading causes reaches a machine that is handed the reading, too (clean session: %s)",
+  async (clean) => {
+    const input = await brokerWith(
+      ({ topic }) => (topic === "m/t" ? void input.publish("cmd/m", "STOP", { qos: 1 }) : undefined),
+      { commandFilters: ["cmd/+"] },
+    );
+    const { client, seen } = returning(input, { clientId: "m", clean });
+    await new Promise((resolve) => client.once("connect", resolve));
+    await client.subscribeAsync({ "m/t": { qos: 0 }, "cmd/m": { qos: 1 } });
+    const probe = await sensor(input);
+    await probe.publishAsync("m/t", "95", { qos: 0 });
+    await vi.waitFor(() => expect(seen).toEqual(["cmd/m STOP", "m/t 95"]));
+    await vi.waitFor(() => expect(input.status().counts).toMatchObject({ queued_messages: 0 }));
+  },
+);
+
+test("messages of one publisher that go different ways through the broker all reach who subscribes to them", async () => {
+  const input = await brokerWith(() => {}, { commandFilters: ["cmd/+"] });
+  const { client, seen } = returning(input, { clientId: "m", clean: false });
+  await new Promise((resolve) => client.once("connect", resolve));
+  await client.subscribeAsync({ "t/#": { qos: 0 }, "cmd/m": { qos: 1 } });
+  const socket = rawSocket(input);
+  socket.write(mqttPacket(0x10, "MQTT", Uint8Array.of(4, 2, 0, 0), "p"));
+  await new Promise((resolve) => socket.once("data", resolve));
+  // Retained with QoS 0, to a command's topic with QoS 1, and neither, in one piece.
+  socket.write(
+    Buffer.concat([
+      mqttPacket(0x31, "t/1", Buffer.from("1")),
+      mqttPacket(0x32, "cmd/m", Buffer.from([0, 1]), Buffer.from("2")),
+      mqttPacket(0x30, "t/3", Buffer.from("3")),
+    ]),
+  );
+  await vi.waitFor(() => expect(seen).toEqual(["t/1 1", "cmd/m 2", "t/3 3"]));
 });

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import type { Clock } from "@millrace/runtime";
 import type { AedesPublishPacket, Client, PublishPacket, PubrelPacket, Subscription } from "aedes";
+import { AtOnce } from "./at-once.ts";
 import type { BrokerSessions, StoredSubscription } from "./broker-sessions.ts";
 import type { RetainedMessage, RetainedMessages } from "./retained-messages.ts";
 
@@ -46,10 +47,11 @@ export class BrokerPersistence {
     Object.assign(broker, { counter: this.#sessions.lastNumber });
   }
 
-  async storeRetained({ topic, payload, qos }: AedesPublishPacket): Promise<void> {
+  storeRetained({ topic, payload, qos }: AedesPublishPacket): AtOnce<void> {
     const message = { topic, payload: copyOf(payload), qos };
     if (this.#options.isOwn(topic)) this.#options.retained.storeOwn(message);
     else this.#options.retained.store(message);
+    return new AtOnce(undefined);
   }
 
   createRetainedStreamCombi(filters: readonly string[]): Readable {
@@ -75,8 +77,8 @@ export class BrokerPersistence {
     return this.#sessions.subscriptionsOf(id, this.#options.clock.monotonicMs());
   }
 
-  async subscriptionsByTopic(topic: string): Promise<StoredSubscription[]> {
-    return this.#sessions.subscribersOf(topic);
+  subscriptionsByTopic(topic: string): AtOnce<StoredSubscription[]> {
+    return new AtOnce(this.#sessions.subscribersOf(topic));
   }
 
   /** Not waited for: a client that wants nothing kept is not to be held up by a disk that fails. */
@@ -84,18 +86,20 @@ export class BrokerPersistence {
     this.#sessions.discard(id);
   }
 
-  async outgoingEnqueue({ clientId }: { readonly clientId: string }, packet: AedesPublishPacket) {
-    await this.outgoingEnqueueCombi([{ clientId, topic: packet.topic, qos: packet.qos }], packet);
+  outgoingEnqueue({ clientId }: { readonly clientId: string }, packet: AedesPublishPacket): AtOnce<void> {
+    return this.outgoingEnqueueCombi([{ clientId, topic: packet.topic, qos: packet.qos }], packet);
   }
 
-  async outgoingEnqueueCombi(
+  outgoingEnqueueCombi(
     subscribers: readonly StoredSubscription[],
     { topic, payload, qos, brokerId, brokerCounter }: AedesPublishPacket,
-  ): Promise<void> {
-    if (subscribers.length === 0) return;
+  ): AtOnce<void> {
+    const done = new AtOnce(undefined);
+    if (subscribers.length === 0) return done;
     const message = { topic, payload: copyOf(payload), brokerId, brokerCounter, messageId: undefined };
     for (const { clientId, qos: most } of subscribers)
       this.#sessions.enqueue(clientId, { ...message, cmd: "publish", qos: qos < most ? qos : most });
+    return done;
   }
 
   /** What is queued no more is sent nevertheless. */
