@@ -175,6 +175,36 @@ test("nothing is acknowledged before it is on disk: SUBACK, PUBACK, UNSUBACK", a
   await passes("unsuback", () => again.made.unsubscribeAsync("cmd/machine"));
 });
 
+test("a command that comes before a subscription is acknowledged does not come behind later ones", async () => {
+  const release = Promise.withResolvers<void>();
+  const isHeld = { value: false };
+  const store = new MemoryStore({
+    delay: (operation) => (operation === "commit" && isHeld.value ? release.promise : Promise.resolve()),
+  });
+  const { input } = await brokerOn(store);
+  const machine = client(input.port, "machine");
+  await connected(machine.made);
+  await machine.made.subscribeAsync("plan/#", { qos: 0 });
+  isHeld.value = true;
+  const granted = machine.made.subscribeAsync("cmd/machine", { qos: 1 });
+  // Behind it in the same connection.
+  await machine.made.publishAsync("echo", "", { qos: 0 });
+  await vi.waitFor(() => expect(input.status().counts).toMatchObject({ messages: 1 }));
+  await input.publish("cmd/machine", "START", { qos: 1 });
+  isHeld.value = false;
+  release.resolve();
+  await granted;
+  await input.publish("cmd/machine", "STOP", { qos: 1 });
+  await vi.waitFor(() => expect(machine.seen).toContain("cmd/machine STOP"));
+  await vi.waitFor(() => expect(input.status().counts).toMatchObject({ queued_messages: 0 }));
+  await machine.made.endAsync();
+  const again = client(input.port, "machine");
+  await connected(again.made);
+  await input.publish("plan/a", "END", { qos: 0 });
+  await vi.waitFor(() => expect(again.seen).toContain("plan/a END"));
+  expect(again.seen).toEqual(["plan/a END"]);
+});
+
 test("what nobody keeps costs no commit: clean sessions, commands to nobody, QoS 0 and plain readings", async () => {
   const store = new MemoryStore();
   const { input, flush } = await brokerOn(store);

@@ -145,6 +145,12 @@ export class BrokerInput implements Input {
     // One that has ended in the middle of its login is not told of again.
     broker.on("client", ({ id, closed }) => closed || sessions.opened(id));
     broker.on("clientDisconnect", ({ id }) => sessions.closed(id, this.#options.clock.monotonicMs()));
+    broker.on("subscribe", (subscriptions, { id }) =>
+      sessions.granted(
+        id,
+        subscriptions.map(({ topic }) => topic),
+      ),
+    );
     broker.on("unsubscribe", (filters, client) => {
       for (const filter of filters) this.#subscribed.remove(client, filter);
     });

@@ -64,6 +64,8 @@ interface Session extends KeptSession {
   readonly subscriptions: Map<string, QoS>;
   /** It is to outlive the process: its client has asked for a persistent one. */
   isPersistent: boolean;
+  /** Filters that its client has not been granted yet. */
+  readonly asked: Set<string>;
   /** By number, oldest first. */
   readonly queue: Map<number, QueuedMessage>;
   /** Ids of QoS 2 messages that it has not released, oldest first. */
@@ -124,7 +126,10 @@ export class BrokerSessions {
       const returnMs = Math.min(RETURN_MS, this.#bounds.awayMs);
       const session = this.#add(id, number);
       session.isPersistent = true;
-      for (const [filter, qos] of subscriptions) this.#addSubscription(session, filter, qos);
+      for (const [filter, qos] of subscriptions) {
+        this.#addFilter(session, filter, qos);
+        this.#addSubscriber(session, filter, qos);
+      }
       for (const message of queue) this.#addQueued(session, message);
       for (const messageId of unreleased) this.#addUnreleased(session, messageId);
       session.awaySinceMs = nowMs - Math.min(awayMs, this.#bounds.awayMs - returnMs);
@@ -174,6 +179,7 @@ export class BrokerSessions {
     const session = this.#sessions.get(clientId);
     if (session === undefined) return;
     session.awaySinceMs = nowMs;
+    this.#grant(session, session.asked);
     this.#away.set(clientId, session);
     this.#keep(session, false);
     this.#makeRoom(nowMs);
@@ -196,25 +202,39 @@ export class BrokerSessions {
     if (session !== undefined) this.#remove(session);
   }
 
+  /**
+   * Kept from now on. While its client is connected nothing waits for it before it is `granted`, and handed to the client as it comes: it
+   * would wait until the client comes back, and then come behind what is newer.
+   */
   subscribe(clientId: string, filter: string, qos: QoS): void {
     const session = this.#persistent(clientId);
     if (session.subscriptions.get(filter) === qos) return;
-    this.#addSubscription(session, filter, qos);
+    this.#addFilter(session, filter, qos);
+    session.asked.add(filter);
     this.#keep(session, true);
+  }
+
+  /** Its client is handed what comes for these filters, and what it has not acknowledged waits for it. */
+  granted(clientId: string, filters: Iterable<string>): void {
+    const session = this.#sessions.get(clientId);
+    if (session !== undefined) this.#grant(session, filters);
   }
 
   unsubscribe(clientId: string, filter: string): void {
     const session = this.#sessions.get(clientId);
     if (session?.subscriptions.delete(filter) !== true) return;
+    session.asked.delete(filter);
     this.#sessionBytes -= bytesOf(filter);
     this.#removeSubscriber(clientId, filter);
     this.#keep(session, true);
     this.#removeIfEmpty(session);
   }
 
+  /** Of a session that goes on: its client is handed what comes for them. */
   subscriptionsOf(clientId: string, nowMs: number): StoredSubscription[] {
     this.#makeRoom(nowMs);
-    const subscriptions = this.#sessions.get(clientId)?.subscriptions ?? [];
+    const subscriptions = this.#sessions.get(clientId)?.subscriptions ?? new Map<string, QoS>();
+    this.granted(clientId, subscriptions.keys());
     return Array.from(subscriptions, ([topic, qos]) => ({ clientId, topic, qos }));
   }
 
@@ -340,6 +360,7 @@ export class BrokerSessions {
       id: clientId,
       isPersistent: false,
       subscriptions: new Map(),
+      asked: new Set(),
       queue: new Map(),
       unreleased: new Set(),
       queueBytes: 0,
@@ -386,10 +407,19 @@ export class BrokerSessions {
     if (session.isPersistent) this.#records.putMessage(session, message, isUrgent);
   }
 
-  #addSubscription(session: Session, filter: string, qos: QoS): void {
-    const { id: clientId, subscriptions } = session;
+  #addFilter({ subscriptions }: Session, filter: string, qos: QoS): void {
     if (!subscriptions.has(filter)) this.#sessionBytes += bytesOf(filter);
     subscriptions.set(filter, qos);
+  }
+
+  #grant(session: Session, filters: Iterable<string>): void {
+    for (const filter of filters) {
+      const qos = session.subscriptions.get(filter);
+      if (session.asked.delete(filter) && qos !== undefined) this.#addSubscriber(session, filter, qos);
+    }
+  }
+
+  #addSubscriber({ id: clientId }: Session, filter: string, qos: QoS): void {
     if (qos === 0) this.#removeSubscriber(clientId, filter);
     else {
       const subscribers = this.#subscribers.get(filter) ?? new Map<string, StoredSubscription>();
