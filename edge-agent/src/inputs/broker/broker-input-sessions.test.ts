@@ -215,3 +215,32 @@ test("messages of one publisher that go different ways through the broker all re
   );
   await vi.waitFor(() => expect(seen).toEqual(["t/1 1", "cmd/m 2", "t/3 3"]));
 });
+
+test("a command waits until it is acknowledged, though the machine is handed it by two of its filters", async () => {
+  const input = await brokerWith(() => {}, { commandFilters: ["cmd/+"] });
+  const first = returning(input, { clientId: "m", clean: false });
+  // It acknowledges nothing.
+  first.client.handleMessage = () => {};
+  await new Promise((resolve) => first.client.once("connect", resolve));
+  await first.client.subscribeAsync({ "cmd/+": { qos: 1 }, "cmd/m": { qos: 1 } });
+  const handed = new Promise<void>((resolve) =>
+    first.client.on("packetreceive", ({ cmd }) => cmd === "publish" && resolve()),
+  );
+  await input.publish("cmd/m", "STOP", { qos: 1 });
+  await handed;
+  expect(input.status().counts).toMatchObject({ queued_messages: 1 });
+  await first.client.endAsync(true);
+  const again = returning(input, { clientId: "m", clean: false });
+  await vi.waitFor(() => expect(again.seen).toEqual(["cmd/m STOP"]));
+  await vi.waitFor(() => expect(input.status().counts).toMatchObject({ queued_messages: 0 }));
+});
+
+test("a command that a machine was handed by a filter with QoS 0 does not wait by its other one", async () => {
+  const input = await brokerWith(() => {}, { commandFilters: ["cmd/+"] });
+  const machine = returning(input, { clientId: "m", clean: false });
+  await new Promise((resolve) => machine.client.once("connect", resolve));
+  await machine.client.subscribeAsync({ "#": { qos: 0 }, "cmd/m": { qos: 1 }, "cmd/#": { qos: 0 } });
+  await input.publish("cmd/m", "STOP", { qos: 1 });
+  await vi.waitFor(() => expect(machine.seen).toEqual(["cmd/m STOP"]));
+  await vi.waitFor(() => expect(input.status().counts).toMatchObject({ queued_messages: 0 }));
+});

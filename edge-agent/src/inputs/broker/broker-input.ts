@@ -253,6 +253,7 @@ export class BrokerInput implements Input {
         sessions,
         retained,
         isOwn: (topic) => this.#hostState.isOwn(topic),
+        mayReceive: (client, topic) => rights.mayReceive(client, topic),
         clock: this.#options.clock,
         onRepeated: (client, packet) => intake.release(client, packet),
       }),

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "@millrace/runtime";
 import type { AedesPublishPacket, Client, PublishPacket, PubrelPacket, Subscription } from "aedes";
 import { AtOnce } from "./at-once.ts";
@@ -10,6 +11,8 @@ export interface BrokerPersistenceOptions {
   readonly retained: RetainedMessages;
   /** Whether it is for the agent alone to say what is kept there. */
   isOwn(topic: string): boolean;
+  /** Whether the client's user has the right to. */
+  mayReceive(client: Client, topic: string): boolean;
   readonly clock: Clock;
   /** A QoS 2 message has come again, and is not published again. */
   readonly onRepeated: (client: Client, packet: PublishPacket) => void;
@@ -22,6 +25,7 @@ interface ClientId {
 /** Of a QoS 1 or 2 message to a client, or what says that it has it. */
 interface MessagePacket {
   readonly cmd: string;
+  readonly topic?: string;
   readonly messageId?: number;
   readonly brokerCounter?: number;
 }
@@ -112,9 +116,16 @@ export class BrokerPersistence {
     if (mustWait) await this.#sessions.committed();
   }
 
-  /** Resolves with nothing: aedes would put it into a stream that nobody reads. */
-  async outgoingClearMessageId({ id }: ClientId, packet: MessagePacket): Promise<void> {
-    this.#sessions.done(id, packet);
+  /**
+   * Resolves with nothing: aedes would put it into a stream that nobody reads. What has no id yet is not to be sent: for want of the
+   * right, or because another filter of the client's takes it, too, by which it is being handed over.
+   */
+  async outgoingClearMessageId(client: Client, packet: MessagePacket): Promise<void> {
+    const isHandedOver =
+      packet.messageId === undefined && this.#options.mayReceive(client, packet.topic ?? "");
+    if (!isHandedOver) return this.#sessions.done(client.id, packet);
+    await nextTurn();
+    this.#sessions.handedOver(client.id, packet.brokerCounter ?? 0);
   }
 
   /** Whatever may have been sent before is sent as such (MQTT 3.1.1, 3.3.1.1). */

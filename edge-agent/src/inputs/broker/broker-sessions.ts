@@ -309,6 +309,12 @@ export class BrokerSessions {
     this.#removeIfEmpty(session);
   }
 
+  /** The client was handed the message with that number: with QoS 0, where it has no id by now, and then there is no more to it. */
+  handedOver(clientId: string, brokerCounter: number): void {
+    const message = this.#sessions.get(clientId)?.queue.get(brokerCounter);
+    if (message?.messageId === undefined) this.done(clientId, { brokerCounter });
+  }
+
   isUnreleased(clientId: string, messageId: number): boolean {
     return this.#sessions.get(clientId)?.unreleased.has(messageId) ?? false;
   }
