@@ -416,6 +416,26 @@ describe("rotation", () => {
     expect(counts).toMatchObject({ rotations: 1, lost_files: 0 });
   });
 
+  it("by copy and truncation in the midst of what may be old: the rest, too, may be old, until the end is reached", async () => {
+    const disk = new Disk();
+    const { tail, poll, settle, arrivals } = follow(disk);
+    write("x.log", numbers(0, 5_000).join("\n").concat("\n"));
+    await tail.poll((arrival) => {
+      if (arrivals.length === 0) {
+        copyFileSync(at("x.log"), at("x.log.1"));
+        truncateSync(at("x.log"), 0);
+        write("x.log", "after\n");
+      }
+      arrivals.push(arrival);
+    });
+    await settle();
+    expect(arrivals).toHaveLength(5_001);
+    expect(arrivals.filter(({ isRetained }) => !isRetained)).toEqual([]);
+    write("x.log", "live\n");
+    await poll();
+    expect(arrivals.at(-1)?.isRetained).toBe(false);
+  });
+
   it("by copy and truncation while the agent is down, dated names", async () => {
     const disk = new Disk();
     write("x.log", "a1\n");

@@ -134,7 +134,8 @@ export class FileLane {
         if (file.begun !== undefined) return { hasMore: true, durable: file.begun };
         const lines = await file.next(buffer, { isLast: false });
         if (lines !== undefined) return this.#handOver(handler, file, lines);
-        file.isCaughtUp = true;
+        // Cut meanwhile, it has an end of something else.
+        file.isCaughtUp ||= !(await file.isReplaced());
         if (!(await this.#isFinished(file))) return { hasMore: isRotatedNext };
         const last = file.isCopy ? await file.next(buffer, { isLast: true }) : undefined;
         if (last !== undefined) return this.#handOver(handler, file, last);
