@@ -28,6 +28,22 @@ test.each([
     "the process was killed, or crashed; the log of what was on disk was CUT since, acknowledged readings are gone; readings in doubt: 700 to 750",
   ],
   [
+    // Much had come since the mark, and more may have.
+    "process",
+    false,
+    synced,
+    1_400,
+    "the process was killed, or crashed; readings in doubt: 0 to 400, none of them acknowledged",
+  ],
+  [
+    // The mark is older than a second.
+    "machine",
+    false,
+    synced,
+    9_000,
+    "power cut, or another end of the machine; readings in doubt: 0 to 50, none of them acknowledged",
+  ],
+  [
     "machine",
     false,
     synced,

@@ -17,8 +17,9 @@ export function lastEndStatus({ kind, synced, isLogCut }: LastEnd, received: num
     return { kind, isLogCut, missing: isLogCut ? null : 0, missingMax: isLogCut ? null : 0 };
   if (synced === null) return { kind, isLogCut, missing: null, missingMax: null };
   const missing = Math.max(0, synced.count - received);
-  const isAhead = received > synced.count + synced.growthMax;
-  return { kind, isLogCut, missing, missingMax: isAhead ? missing : missing + synced.growthMax };
+  // A killed process had marked a second before at most: in less than that so much came that is in the store.
+  const growthMax = Math.max(synced.growthMax, kind === "process" ? received - synced.count : 0);
+  return { kind, isLogCut, missing, missingMax: missing + growthMax };
 }
 
 const ENDS: Readonly<Record<LastEnd["kind"], string>> = {
