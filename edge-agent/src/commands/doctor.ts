@@ -67,6 +67,7 @@ export const doctorCommand: Command = {
       version: AGENT_STORE_VERSION,
       pid: process.pid,
       isThorough: true,
+      isVisit: true,
     });
     let damagedCount = 0;
     try {

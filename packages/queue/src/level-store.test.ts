@@ -417,6 +417,23 @@ describe("a loss that LevelDB does not tell", () => {
     }
   });
 
+  test("who only looks leaves the end of the run before to be told", async () => {
+    const path = await killed("visited");
+    for (const _ of [1, 2]) {
+      const visit = await LevelStore.open({ ...options, path, isVisit: true });
+      expect(visit.lastEnd).toMatchObject({ kind: "process", synced: { count: 10 } });
+      await visit.close();
+    }
+    const store = await LevelStore.open({ ...options, path });
+    expect(store.lastEnd).toMatchObject({ kind: "process", isLogCut: false, synced: { count: 10 } });
+    await store.close();
+    for (const isVisit of [true, false]) {
+      const after = await LevelStore.open({ ...options, path, isVisit });
+      expect(after.lastEnd.kind).toBe("orderly");
+      await after.close();
+    }
+  });
+
   test("an end whose machine has started since is no kill; without a mark nothing is known", async () => {
     const path = await killed("boot");
     const mark = join(path, "SYNCED");

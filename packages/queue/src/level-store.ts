@@ -41,6 +41,8 @@ export interface LevelStoreOptions {
   readonly clock?: Clock;
   /** All tables are looked at before LevelDB gets them, however long it takes. */
   readonly isThorough?: boolean;
+  /** Somebody only looks, or mends: the next start is told how the run before has ended, not this. */
+  readonly isVisit?: boolean;
 }
 
 /**
@@ -126,7 +128,8 @@ export class LevelStore implements Store {
       const versionFound = await checkMeta(level, options, { format, hasLostCommits });
       await writeFile(holderPath(path), JSON.stringify({ pid: options.pid }));
       await writeFormat(path, encodeMeta({ ...options, version: versionFound }));
-      const found = { lockFile: await lockFileOf(path), mark: await SyncedMark.open(path) };
+      const mark = options.isVisit === true ? undefined : await SyncedMark.open(path);
+      const found = { lockFile: await lockFileOf(path), mark };
       const { lastEnd } = files;
       return new LevelStore(options, level, { ...outcome, ...found, lastEnd, hasLostCommits, versionFound });
     } catch (error) {
@@ -268,7 +271,8 @@ export class LevelStore implements Store {
     await this.#level.close();
     await this.#mark?.close();
     await (this.#hasMetDamage ? demandLook(this.path) : forgetStarts(this.path));
-    if (this.#failure === null) await noteClosed(this.path);
+    const isOrderly = this.#options.isVisit !== true || this.lastEnd.kind === "orderly";
+    if (this.#failure === null && isOrderly) await noteClosed(this.path);
   }
 
   async *#iterate(iterator: Iterator<Level, Uint8Array, Uint8Array>): AsyncGenerator<Entry> {
