@@ -190,7 +190,7 @@ export class LevelStore implements Store {
     if (failure !== undefined) throw failure;
     this.#failure = null;
     if (options.isSync)
-      this.#mark?.mark((this.#options.clock ?? systemClock).monotonicMs(), this.#progress());
+      await this.#mark?.mark((this.#options.clock ?? systemClock).monotonicMs(), this.#progress());
   }
 
   range(options: RangeOptions): AsyncIterable<Entry> {

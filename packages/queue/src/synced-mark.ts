@@ -1,5 +1,4 @@
-import { readdirSync, statSync } from "node:fs";
-import { type FileHandle, open, readFile } from "node:fs/promises";
+import { type FileHandle, open, readdir, readFile, stat } from "node:fs/promises";
 
 /**
  * How the run that held the store before has ended. orderly: it closed the store; process: it was killed, or crashed, and the machine
@@ -52,26 +51,27 @@ export class SyncedMark {
   }
 
   /**
-   * Right after a synced commit, before anything else is written. `count` as of now. What keeps it from its work, such as that no
-   * file can be opened, fails nobody: the commit is on disk.
+   * Right after a synced commit; nothing else is to be written before it resolves. `count` as of now. What keeps it from its work, such
+   * as that no file can be opened, fails nobody: the commit is on disk. A disk that does not answer holds up no rule: nothing here waits
+   * for it but the commit.
    */
-  mark(nowMs: number, count: number): void {
+  async mark(nowMs: number, count: number): Promise<void> {
     if (nowMs - this.#markedAtMs < MARK_INTERVAL_MS) return;
     this.#markedAtMs = nowMs;
     const grown = count - (this.#count ?? count);
     this.#count = count;
     this.#growthMax = Math.max(this.#growthMax, grown);
-    const synced = this.#syncedLog();
+    const synced = await this.#syncedLog();
     if (synced === undefined) return;
     const note: SyncedNote = { boot: this.#boot, ...synced, count, growthMax: this.#growthMax };
     const text = JSON.stringify(note).padEnd(MARK_BYTES);
     this.#file.write(text, 0).catch(() => undefined);
   }
 
-  #syncedLog(): Pick<SyncedNote, "log" | "bytes"> | undefined {
+  async #syncedLog(): Promise<Pick<SyncedNote, "log" | "bytes"> | undefined> {
     try {
-      const log = newestLog(readdirSync(this.#path));
-      return log === undefined ? undefined : { log, bytes: statSync(`${this.#path}/${log}`).size };
+      const log = newestLog(await readdir(this.#path));
+      return log === undefined ? undefined : { log, bytes: (await stat(`${this.#path}/${log}`)).size };
     } catch {
       return undefined;
     }
