@@ -16,7 +16,7 @@ rules:
     metric: t
     when: { above: 80 }
     severity: 900
-    action: { publish: "f/{machine}/command", payload: STOP, armed: true }
+    action: { publish: "f/{machine}/command", payload: STOP, validFor: 1h, armed: true }
 `;
 
 test(

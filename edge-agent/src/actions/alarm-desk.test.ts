@@ -6,7 +6,7 @@ import { parseJson } from "../durability/agent-store.ts";
 import { renderAudit } from "../commands/render-audit.ts";
 import { renderDelivery } from "../commands/status.ts";
 import { AlarmDesk } from "./alarm-desk.ts";
-import type { CommandResult } from "./command-publisher.ts";
+import type { CommandManner, CommandResult } from "./command-publisher.ts";
 
 const COMMAND: PublishOutcome = {
   type: "publish",
@@ -21,7 +21,14 @@ const COMMAND: PublishOutcome = {
   responseTopic: null,
 };
 
-function deskWith(results: readonly CommandResult[]) {
+test("how long a command is valid goes with it to the brokers", () => {
+  const manners: CommandManner[] = [];
+  const { desk } = deskWith([], (manner) => manners.push(manner));
+  desk.handle([{ ...COMMAND, validUntilMs: 11_000 }]);
+  expect(manners).toMatchObject([{ validUntilMs: 11_000 }]);
+});
+
+function deskWith(results: readonly CommandResult[], sent: (manner: CommandManner) => void = () => {}) {
   let auditedCount = 0;
   const desk = new AlarmDesk({
     clock: { ...systemClock, nowMs: () => 1_000 },
@@ -29,7 +36,10 @@ function deskWith(results: readonly CommandResult[]) {
     metrics: new Metrics(),
     isMeasured: () => true,
     auditNumber: 0,
-    publish: async (_topic, _payload, { told }) => results.forEach((result) => told?.(result)),
+    publish: async (_topic, _payload, manner) => {
+      sent(manner);
+      for (const result of results) manner.told?.(result);
+    },
     publishFailed: () => {},
     audited: () => (auditedCount += 1),
   });

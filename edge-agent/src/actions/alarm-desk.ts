@@ -90,11 +90,11 @@ export class AlarmDesk {
   }
 
   #publish(command: PublishOutcome): void {
-    const { topic, payload, commandId, responseTopic } = command;
+    const { topic, payload, commandId, validUntilMs, responseTopic } = command;
     this.#measure(command);
     const correlation = responseTopic === null ? undefined : { data: commandId, responseTopic };
     const told = (result: CommandResult) => this.#told(command, result);
-    this.#options.publish(topic, payload, { correlation, told }).catch((error: unknown) => {
+    this.#options.publish(topic, payload, { validUntilMs, correlation, told }).catch((error: unknown) => {
       this.#options.log.error("cannot publish a command", { topic, error });
       this.#options.publishFailed(commandId);
     });

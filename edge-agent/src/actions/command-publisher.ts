@@ -3,6 +3,8 @@ import type { Correlation, Input } from "../inputs/input.ts";
 
 /** What goes with a command, beside its topic and payload. */
 export interface CommandManner {
+  /** A device must not obey it later, and is not to have it later. */
+  readonly validUntilMs?: number;
   readonly correlation?: Correlation;
   /** What became of it at each broker, as that is known. */
   readonly told?: (result: CommandResult) => void;
@@ -36,12 +38,12 @@ export class CommandPublisher {
   async publish(
     topic: string,
     payload: string,
-    { correlation, told = () => undefined }: CommandManner = {},
+    { validUntilMs, correlation, told = () => undefined }: CommandManner = {},
   ): Promise<void> {
     if (this.#inputs.length === 0)
       throw new Error(`cannot send a command to ${topic}: no MQTT input is configured`);
     const all = this.#inputs.map((input) => {
-      const sent = input.publish(topic, payload, { qos: 1, correlation });
+      const sent = input.publish(topic, payload, { qos: 1, validUntilMs, correlation });
       sent.then(
         () => told({ input: input.name, reason: null }),
         (error: unknown) => told({ input: input.name, reason: reasonOf(error) }),

@@ -2,7 +2,8 @@
  * A message that the broker keeps:
  *
  *   u32 length of the JSON, big-endian
- *   JSON {topic, qos, messageId?, isReceived?}: the id that it was sent with; whether only that is left of a QoS 2 message
+ *   JSON {topic, qos, messageId?, isReceived?, validUntilMs?}: the id that it was sent with; whether only that is left of a QoS 2
+ *   message; until when, on the wall clock, anybody is to have it
  *   payload
  */
 export interface MessageRecord {
@@ -11,6 +12,7 @@ export interface MessageRecord {
   readonly qos: 0 | 1 | 2;
   readonly messageId?: number;
   readonly isReceived?: boolean;
+  readonly validUntilMs?: number;
 }
 
 const HEAD_AT = 4;
@@ -44,5 +46,7 @@ function parseHead(text: string): Omit<MessageRecord, "payload"> | undefined {
   const { topic, qos } = head;
   if (typeof topic !== "string" || (qos !== 0 && qos !== 1 && qos !== 2)) return undefined;
   const messageId = "messageId" in head && typeof head.messageId === "number" ? head.messageId : undefined;
-  return { topic, qos, messageId, isReceived: "isReceived" in head && head.isReceived === true };
+  const isReceived = "isReceived" in head && head.isReceived === true;
+  const until = "validUntilMs" in head ? head.validUntilMs : undefined;
+  return { topic, qos, messageId, isReceived, validUntilMs: typeof until === "number" ? until : undefined };
 }

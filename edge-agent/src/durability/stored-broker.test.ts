@@ -279,6 +279,29 @@ test("a command that was sent and not acknowledged is sent again after a crash, 
   expect(ids[1]).toBe(ids[0]);
 });
 
+test("a command of the agent's that is valid no more is not handed to a machine that comes back", async () => {
+  let store = new MemoryStore();
+  let broker = await brokerOn(store);
+  const machine = client(broker.input.port, "machine");
+  await machine.made.subscribeAsync("cmd/machine", { qos: 1 });
+  await machine.made.endAsync();
+  const nowMs = systemClock.nowMs();
+  await broker.input.publish("cmd/machine", "old STOP", { qos: 1, validUntilMs: nowMs - 1 });
+  await broker.input.publish("cmd/machine", "STOP", { qos: 1, validUntilMs: nowMs + 3_600_000 });
+  await broker.flush();
+  store = await broker.crash();
+  broker = await brokerOn(store);
+  expect(broker.input.status().counts).toMatchObject({ queued_messages: 2 });
+  const again = client(broker.input.port, "machine");
+  await vi.waitFor(() => expect(again.seen).toEqual(["cmd/machine STOP"]));
+  await vi.waitFor(() =>
+    expect(broker.input.status().counts).toMatchObject({ queued_messages: 0, queued_expired: 1 }),
+  );
+  // Who is there has it in any case.
+  await broker.input.publish("cmd/machine", "late", { qos: 1, validUntilMs: nowMs - 1 });
+  await vi.waitFor(() => expect(again.seen).toContain("cmd/machine late"));
+});
+
 test("retained messages outlive a crash, their deletion does, and what the agent says of itself does not", async () => {
   const presence = new SparkplugPresence({ hostId: "a", clock: systemClock });
   const store = new MemoryStore();

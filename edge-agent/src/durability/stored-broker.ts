@@ -156,16 +156,17 @@ function unreleasedKey(session: number, messageId: number): Uint8Array {
   return key;
 }
 
-function encodeQueued({ cmd, topic, payload, qos, messageId }: QueuedMessage): Uint8Array {
-  return encodeMessage({ topic, payload, qos, messageId, isReceived: cmd === "pubrel" || undefined });
+function encodeQueued({ cmd, topic, payload, qos, messageId, validUntilMs }: QueuedMessage): Uint8Array {
+  const isReceived = cmd === "pubrel" || undefined;
+  return encodeMessage({ topic, payload, qos, messageId, isReceived, validUntilMs });
 }
 
 function toQueued(
-  { topic, payload, qos, messageId, isReceived }: MessageRecord,
+  { topic, payload, qos, messageId, isReceived, validUntilMs }: MessageRecord,
   number: number,
 ): QueuedMessage {
   const cmd = isReceived === true ? "pubrel" : "publish";
-  return { cmd, topic, payload, qos, messageId, brokerId: "", brokerCounter: number };
+  return { cmd, topic, payload, qos, messageId, brokerId: "", brokerCounter: number, validUntilMs };
 }
 
 function numberAt(key: Uint8Array, at: number): number {

@@ -41,6 +41,8 @@ export interface Subscriptions {
 export interface PublishOptions {
   readonly qos: 0 | 1;
   readonly retain?: boolean;
+  /** On the wall clock: from then on no broker that can help it hands it to anybody. Absent: it waits as long as any. */
+  readonly validUntilMs?: number;
   /** What an answer is to bring back, and where; only MQTT 5 has a place for it. */
   readonly correlation?: Correlation;
 }

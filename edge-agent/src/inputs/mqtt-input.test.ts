@@ -262,6 +262,21 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     },
   );
 
+  test("how long a command is valid is told to a broker of MQTT 5, which hands it to nobody later", async () => {
+    const port = await freePort();
+    await mosquitto(port);
+    const input = await inputAt(port, () => {}, { protocolVersion: 5 });
+    const machine = await sensor(port, { protocolVersion: 5 });
+    await machine.subscribeAsync("m/command", { qos: 1 });
+    const asked = new Promise<IPublishPacket["properties"]>((resolve) =>
+      machine.once("message", (_topic, _payload, { properties }) => resolve(properties)),
+    );
+    await input.publish("m/command", "STOP", { qos: 1, validUntilMs: systemClock.nowMs() + 3_600_000 });
+    const { messageExpiryInterval = 0 } = (await asked) ?? {};
+    expect(messageExpiryInterval).toBeGreaterThan(3_500);
+    expect(messageExpiryInterval).toBeLessThanOrEqual(3_600);
+  });
+
   test("filters added later hold, also after the broker was restarted without its memory", async () => {
     const port = await freePort();
     const broker = await mosquitto(port);

@@ -169,10 +169,17 @@ export class MqttInput implements Input {
     });
   }
 
-  #propertiesOf({ correlation }: PublishOptions): Pick<IClientPublishOptions, "properties"> {
-    if (correlation === undefined || this.#options.protocolVersion !== 5) return {};
-    const { data, responseTopic } = correlation;
-    return { properties: { correlationData: Buffer.from(data), responseTopic } };
+  /** Only MQTT 5 has a place for them. */
+  #propertiesOf({ validUntilMs, correlation }: PublishOptions): Pick<IClientPublishOptions, "properties"> {
+    if (this.#options.protocolVersion !== 5) return {};
+    const leftMs = validUntilMs === undefined ? undefined : validUntilMs - this.#options.clock.nowMs();
+    const expiry =
+      leftMs === undefined ? {} : { messageExpiryInterval: Math.max(1, Math.ceil(leftMs / 1_000)) };
+    const answer =
+      correlation === undefined
+        ? {}
+        : { correlationData: Buffer.from(correlation.data), responseTopic: correlation.responseTopic };
+    return { properties: { ...expiry, ...answer } };
   }
 
   /** What is new is subscribed to before anything else is given up: rather twice than not at all. */

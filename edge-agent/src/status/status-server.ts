@@ -302,7 +302,7 @@ export class StatusServer {
 
 /** Names in `InputStatus.counts` of the MQTT inputs. */
 const LIMITED =
-  /^(refused_(clients|rate|login|tls|publishes|retained|subscriptions)|oversized|queued_dropped|sessions_forgotten)$/;
+  /^(refused_(clients|rate|login|tls|publishes|retained|subscriptions)|oversized|queued_(dropped|expired)|sessions_forgotten)$/;
 const HELD = /^(clients|sessions|queued_messages|queued_bytes|retained|retained_bytes|bytes_in_hand)$/;
 
 const NO_SERIES =

@@ -190,6 +190,7 @@ export class BrokerInput implements Input {
     const broker = this.#broker;
     if (broker === null)
       return Promise.reject(new Error(`cannot publish to ${topic}: the broker is not running`));
+    const { validUntilMs } = options;
     const packet: PublishPacket = {
       cmd: "publish",
       topic,
@@ -197,6 +198,7 @@ export class BrokerInput implements Input {
       qos: options.qos,
       retain: options.retain ?? false,
       dup: false,
+      ...(validUntilMs === undefined ? {} : { messageExpiry: validUntilMs }),
     };
     return new Promise((resolve, reject) => {
       broker.publish(packet, (error) => (error == null ? resolve() : reject(error)));

@@ -96,11 +96,12 @@ export class BrokerPersistence {
 
   outgoingEnqueueCombi(
     subscribers: readonly StoredSubscription[],
-    { topic, payload, qos, brokerId, brokerCounter }: AedesPublishPacket,
+    { topic, payload, qos, brokerId, brokerCounter, messageExpiry: validUntilMs }: AedesPublishPacket,
   ): AtOnce<void> {
     const done = new AtOnce(undefined);
     if (subscribers.length === 0) return done;
-    const message = { topic, payload: copyOf(payload), brokerId, brokerCounter, messageId: undefined };
+    const numbered = { brokerId, brokerCounter, messageId: undefined };
+    const message = { topic, payload: copyOf(payload), ...numbered, validUntilMs };
     for (const { clientId, qos: most } of subscribers)
       this.#sessions.enqueue(clientId, { ...message, cmd: "publish", qos: qos < most ? qos : most });
     return done;
@@ -131,7 +132,7 @@ export class BrokerPersistence {
   /** Whatever may have been sent before is sent as such (MQTT 3.1.1, 3.3.1.1). */
   outgoingStream({ id }: ClientId): Readable {
     return Readable.from(
-      this.#sessions.queueOf(id).map((message) => ({
+      this.#sessions.waitingFor(id, this.#options.clock.nowMs()).map((message) => ({
         ...message,
         dup: message.cmd === "publish" && message.messageId !== undefined,
       })),

@@ -29,6 +29,8 @@ export interface QueuedMessage {
   readonly brokerCounter: number;
   /** Since it was sent. */
   readonly messageId: number | undefined;
+  /** On the wall clock: whoever comes later does not get it. */
+  readonly validUntilMs?: number | undefined;
 }
 
 export interface StoredSubscription {
@@ -105,6 +107,7 @@ export class BrokerSessions {
   #sessionBytes = 0;
   #queuedBytes = 0;
   #droppedCount = 0;
+  #expiredCount = 0;
   #forgottenCount = 0;
   #lastSession = 0;
   #lastNumber = 0;
@@ -162,6 +165,7 @@ export class BrokerSessions {
       queued_messages: queuedCount,
       queued_bytes: this.#queuedBytes,
       queued_dropped: this.#droppedCount,
+      queued_expired: this.#expiredCount,
     };
   }
 
@@ -267,6 +271,18 @@ export class BrokerSessions {
 
   queueOf(clientId: string): QueuedMessage[] {
     return [...(this.#sessions.get(clientId)?.queue.values() ?? [])];
+  }
+
+  /** Its client has come: what waits for it, but for what is valid no more, which is dropped, and counted. */
+  waitingFor(clientId: string, wallMs: number): QueuedMessage[] {
+    const session = this.#sessions.get(clientId);
+    for (const message of this.queueOf(clientId)) {
+      const isOver = message.cmd === "publish" && (message.validUntilMs ?? Infinity) <= wallMs;
+      if (session === undefined || !isOver) continue;
+      this.#removeQueued(session, message);
+      this.#expiredCount += 1;
+    }
+    return this.queueOf(clientId);
   }
 
   /**
