@@ -78,6 +78,23 @@ function sorted(panes: unknown[]): unknown[] {
 }
 
 describe("PaneCheckpoint", () => {
+  it("holds a pane of a series that was forgotten, which takes nobody's place by that", async () => {
+    const panes = new Panes();
+    panes.series.setSeriesMax(1);
+    panes.add(1, 500);
+    await panes.collect();
+    panes.series.makeRoomBy(() => panes.series.forget(0));
+    panes.add(2, 1_500);
+    // A death of its source, as of Sparkplug, is told beside a pane of the series that it knows.
+    panes.table.addBeside(0, 1_600, "bad");
+    await panes.collect();
+    expect(sorted((await panes.found()).panes)).toEqual(sorted(panes.open()));
+    expect([0, 1].map((index) => panes.series.get(index).isForgotten)).toEqual([true, false]);
+    panes.leave(10_000);
+    await panes.collect();
+    expect(await panes.found()).toEqual({ panes: [], damaged: [] });
+  });
+
   it("finds at a start what was open at the last checkpoint, whatever came and left in between", async () => {
     const step = fc.oneof(
       fc.record({ machine: fc.nat(5), timeMs: fc.nat(9_999) }),

@@ -127,7 +127,7 @@ export class PaneCheckpoint {
   }
 
   #seriesOf(rows: PaneRows, row: number): number | undefined {
-    return this.#series.resolve(rows.metric, rows.series[rows.seriesIndex[row]])?.index;
+    return this.#series.find(rows.metric, rows.series[rows.seriesIndex[row]])?.index;
   }
 }
 
