@@ -55,6 +55,16 @@ describe("junk", () => {
   });
 
   it.each([
+    [SPECS[0], (digits: string) => `${digits}x`],
+    [SPECS[1], (digits: string) => `{"v":"${digits}x","t":1}`],
+    [SPECS[3], (digits: string) => `v,t,m\n${digits}x,1,a`],
+    [SPECS[6], (digits: string) => `m,m=a v=${digits}x 17`],
+  ])("of digits without end that are no number is told at once: %j", (spec, contentOf) => {
+    const decoded = decodePayload(spec, contentOf("1".repeat(400_000)));
+    expect(decoded).toMatchObject([{ ok: false, reason: "malformed" }]);
+  });
+
+  it.each([
     [SPECS[6], `m ${"f".repeat(9_000)}`],
     [SPECS[6], `m ${"f".repeat(9_000)}=`],
     [SPECS[6], `m,${"t".repeat(9_000)}= v=1`],
