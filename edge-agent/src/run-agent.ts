@@ -29,6 +29,7 @@ import type { UplinkTransport } from "@millrace/wire";
 import { CommandPublisher } from "./actions/command-publisher.ts";
 import { Agent } from "./agent.ts";
 import type { AgentOptions } from "./agent-options.ts";
+import { readForInputs } from "./durability/agent-store.ts";
 import { DescriptorBudget } from "./durability/descriptor-budget.ts";
 import { DiskReserve } from "./durability/disk-reserve.ts";
 import { FreeSpace } from "./durability/free-space.ts";
@@ -125,9 +126,10 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
         .lossBooked()
         .catch((error: unknown) => log.warn("cannot forget a loss that is told", { error })),
   };
-  const agent = await repairing(store, log, () =>
-    Agent.open({ ...options, lastEnd: store.lastEnd, hasLostCommits: store.hasLostCommits }),
-  );
+  const agent = await repairing(store, log, async () => {
+    await readForInputs(store);
+    return Agent.open({ ...options, lastEnd: store.lastEnd, hasLostCommits: store.hasLostCommits });
+  });
   store.tellProgress(() => agent.receivedCount);
   tellLastEnd(agent, log);
 

@@ -1,8 +1,14 @@
 // The embedded broker of an agent that is killed: what a machine has subscribed to, the commands that wait for it and what is
 // retained are there again at once. Real processes, real clients, a real store.
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { LevelStore } from "@millrace/queue";
 import { SeededRandom } from "@millrace/testkit";
 import { connect, connectAsync, type IClientOptions, type MqttClient } from "mqtt";
 import { expect, test, vi } from "vitest";
+import { numberKey, PREFIX } from "../../edge-agent/src/durability/agent-store.ts";
+import { AGENT_STORE_VERSION } from "../../edge-agent/src/version.ts";
 import { SiteHarness } from "./site-harness.ts";
 import { Works } from "./works.ts";
 
@@ -18,6 +24,41 @@ rules:
     severity: 900
     action: { publish: "f/{machine}/command", payload: STOP, validFor: 1h, armed: true }
 `;
+
+test(
+  "damage of what is kept for machines, deep in a large store, refuses no start",
+  { timeout: 180_000 },
+  async () => {
+    const works = new Works();
+    const site = await SiteHarness.prepare({
+      works,
+      agent: "alpha-1",
+      site: "alpha",
+      pipelinePath: works.write("pipeline.yaml", PIPELINE),
+      uplinkPort: await works.freePort(),
+    });
+    const options = { path: site.storePath, kind: "agent", version: AGENT_STORE_VERSION, pid: 1 } as const;
+    mkdirSync(site.dataFolder);
+    const store = await LevelStore.open(options);
+    const put = (prefix: number, number: number, value: Uint8Array) =>
+      store.commit([{ type: "put", key: numberKey(prefix, number), value }], { isSync: false });
+    // More than a start looks at before LevelDB gets it.
+    for (let number = 0; number < 640; number += 1)
+      await put(PREFIX.quarantine, number, randomBytes(64 * 1024));
+    for (let number = 0; number < 100; number += 1) await put(PREFIX.retained, number, randomBytes(1_000));
+    await store.compact(Uint8Array.of(0), Uint8Array.of(255));
+    await store.close();
+    const tables = readdirSync(site.storePath).filter((name) => name.endsWith(".ldb"));
+    const last = join(site.storePath, tables.sort().at(-1) ?? "");
+    const bytes = readFileSync(last);
+    // The last data block's entries: their lengths are none.
+    writeFileSync(last, bytes.fill(0xff, bytes.length - 40_000, bytes.length - 20_000));
+    await site.start();
+    const { store: found } = await site.status();
+    expect(found).toMatchObject({ failure: null });
+    expect(await site.process.stop()).toBe(0);
+  },
+);
 
 test(
   `killed ${rounds} times: no command that was acknowledged is lost to a machine that is away`,

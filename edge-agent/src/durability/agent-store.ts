@@ -68,6 +68,13 @@ export function prefixRange(prefix: number): { from: Uint8Array; to: Uint8Array 
   return { from: Uint8Array.of(prefix), to: Uint8Array.of(prefix + 1) };
 }
 
+/** All that inputs read at their start: damage of it is to be met while the store can still be mended. */
+export async function readForInputs(store: Store): Promise<void> {
+  const { filePosition, sessionFilters, session, queuedMessage, unreleased, retained } = PREFIX;
+  for (const prefix of [filePosition, sessionFilters, session, queuedMessage, unreleased, retained])
+    for await (const _ of store.range(prefixRange(prefix)));
+}
+
 export function putJson(key: Uint8Array, value: unknown): Change {
   return { type: "put", key, value: new TextEncoder().encode(JSON.stringify(value)) };
 }
