@@ -262,6 +262,26 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     },
   );
 
+  test("of a message far greater than any may be only the beginning is in memory; it is acknowledged, and others go on", async () => {
+    const port = await freePort();
+    await mosquitto(port);
+    const arrivals: { text: string; length: number; isOversized: boolean }[] = [];
+    const input = await inputAt(port, (arrival) => {
+      const { payload, isOversized } = arrival;
+      arrivals.push({ text: text(arrival).slice(0, 5), length: payload.length, isOversized });
+    });
+    const machine = await sensor(port);
+    await machine.publishAsync("f/big", Buffer.alloc(20_000_000, "x"), { qos: 1 });
+    await machine.publishAsync("f/small", "after", { qos: 1 });
+    await vi.waitFor(() => expect(arrivals).toHaveLength(2));
+    expect(arrivals).toMatchObject([
+      { text: "xxxxx", isOversized: true },
+      { text: "after", isOversized: false },
+    ]);
+    expect(arrivals[0].length).toBeLessThan(200_000);
+    expect(input.status().counts).toMatchObject({ connects: 1, acknowledged: 2, oversized: 1 });
+  });
+
   test("how long a command is valid is told to a broker of MQTT 5, which hands it to nobody later", async () => {
     const port = await freePort();
     await mosquitto(port);

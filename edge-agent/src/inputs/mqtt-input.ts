@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import {
   type Backoff,
   type Clock,
@@ -12,6 +13,7 @@ import { ignoreUnexpectedPackets } from "./expected-packets.ts";
 import { brokerAddress } from "./broker-url.ts";
 import type { Input, InputHandler, InputStatus, PublishOptions, Subscriptions } from "./input.ts";
 import { OrderedRelease } from "./ordered-release.ts";
+import { PacketCutter } from "./packet-cutter.ts";
 import { pubackBytes } from "./puback-bytes.ts";
 import type { SessionFilters } from "./session-filters.ts";
 import type { SparkplugPresence } from "./sparkplug-presence.ts";
@@ -63,6 +65,8 @@ const KEEPALIVE_S = 10;
 const RECONNECT_FIRST_MS = 200;
 const RECONNECT_MAX_MS = 30_000;
 const STOP_MS_MAX = 1_000;
+/** Topic, packet id, and properties of MQTT 5 as far as anybody sends them; and one byte that is too many. */
+const BEFORE_PAYLOAD_BYTES_MAX = 2 * 65_536;
 /** For the broker to grant, or to take back, a subscription. */
 const ANSWER_MS_MAX = 10_000;
 /** Rights at a broker change without a word: what it refuses is asked for again so often. */
@@ -260,6 +264,7 @@ export class MqttInput implements Input {
     };
     this.#connection = connection;
     this.#reason = "connecting";
+    this.#bound(client.stream);
     ignoreUnexpectedPackets(client);
     client.on("packetreceive", (packet) => {
       if (packet.cmd !== "publish") return;
@@ -284,6 +289,20 @@ export class MqttInput implements Input {
       this.#onLost(connection, `the broker said goodbye, reason ${packet.reasonCode ?? 0}`),
     );
     client.on("close", () => this.#onLost(connection, "connection closed"));
+  }
+
+  /**
+   * Of what the broker sends no packet is in memory that is greater than any payload may be: what is cut is oversized still, counted and
+   * acknowledged. Before anything has been read.
+   */
+  #bound(stream: Duplex): void {
+    const { payloadBytesMax, evidence } = this.#options;
+    const cutter = new PacketCutter(
+      () => Math.max(payloadBytesMax, evidence?.largestBytesMax() ?? 0) + BEFORE_PAYLOAD_BYTES_MAX,
+    );
+    const push = stream.push.bind(stream);
+    stream.push = (chunk: unknown, encoding?: BufferEncoding) =>
+      push(Buffer.isBuffer(chunk) ? cutter.cut(chunk) : chunk, encoding);
   }
 
   #subscriptionsTo({
