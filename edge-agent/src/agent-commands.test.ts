@@ -28,6 +28,45 @@ describe("a crossing", () => {
     expect(agent.status().alarms).toMatchObject([{ isHistorical: true }]);
   });
 
+  it("that has waited at a broker without a time of its own is historical, and an answer that has waited confirms nothing", async () => {
+    const pipeline = `${PIPELINE}
+  flooding:
+    metric: level
+    when: { above: 5 }
+    severity: 900
+    action:
+      publish: "factory/{site}/{machine}/command"
+      payload: CLOSE
+      armed: true
+      confirm: { topic: "factory/{site}/{machine}/state", equals: closed, within: 2s }
+`;
+    const { agent, time, commands } = await bench({ pipeline });
+    agent.start();
+    const come = (topic: string, payload: string, mayBeOld: boolean) =>
+      void agent.receive({
+        topic: `factory/alpha/m1/${topic}`,
+        payload: new TextEncoder().encode(payload),
+        isRetained: false,
+        mayBeOld,
+        isOversized: false,
+        qos: 1,
+        client: "mqtt",
+        arrivedMonotonicMs: time.nowMs,
+      });
+    come("level", "9", true);
+    expect(commands).toEqual([]);
+    expect(agent.status().alarms).toMatchObject([{ rule: "flooding", isHistorical: true }]);
+    come("level", "9", false);
+    expect(commands).toHaveLength(1);
+    come("state", "closed", true);
+    expect(agent.status().alarms).toMatchObject([{ action: "commanded" }]);
+    come("state", "closed", false);
+    expect(agent.status().alarms).toMatchObject([{ action: "confirmed" }]);
+    // Its own time tells.
+    come("temperature", JSON.stringify({ t: 90, ts: time.nowMs }), true);
+    expect(commands).toHaveLength(2);
+  });
+
   it("is confirmed by an answer with the retain flag where it comes from the machine, not from a broker's store", async () => {
     const pipeline = PIPELINE.replace(
       "armed: true",

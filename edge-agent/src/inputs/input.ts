@@ -74,6 +74,8 @@ export interface Arrival {
   readonly isRetained: boolean;
   /** Its sender published it just now, whatever the retain flag says: as an answer it counts. */
   readonly isFresh?: boolean;
+  /** It has waited for the agent, nothing tells how long: as an answer it does not count, and a reading in it without a time of its own never acts. */
+  readonly mayBeOld?: boolean;
   /** To be counted as rejected, not decoded. */
   readonly isOversized: boolean;
   /** Why its input could make no payload of it: counted as rejected(malformed), not decoded. */

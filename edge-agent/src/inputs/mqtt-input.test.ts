@@ -282,6 +282,27 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     expect(input.status().counts).toMatchObject({ connects: 1, acknowledged: 2, oversized: 1 });
   });
 
+  test.each([
+    [5 as const, [true, false]],
+    [4 as const, [false, false]],
+  ])(
+    "what has waited in a session that goes on is told from what comes now: version %i",
+    async (protocolVersion, expected) => {
+      const port = await freePort();
+      await mosquitto(port);
+      const first = await inputAt(port, () => {}, { protocolVersion });
+      await first.stop();
+      const machine = await sensor(port);
+      await machine.publishAsync("f/t", "95", { qos: 1 });
+      const arrivals: Arrival[] = [];
+      const random = { next: () => 0.25, hex: () => "" };
+      await inputAt(port, (arrival) => void arrivals.push(arrival), { protocolVersion, random });
+      await machine.publishAsync("f/t", "40", { qos: 1 });
+      await vi.waitFor(() => expect(arrivals.map(text)).toEqual(["95", "40"]));
+      expect(arrivals.map(({ mayBeOld = false }) => mayBeOld)).toEqual(expected);
+    },
+  );
+
   test("how long a command is valid is told to a broker of MQTT 5, which hands it to nobody later", async () => {
     const port = await freePort();
     await mosquitto(port);

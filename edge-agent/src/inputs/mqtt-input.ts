@@ -16,6 +16,7 @@ import { OrderedRelease } from "./ordered-release.ts";
 import { PacketCutter } from "./packet-cutter.ts";
 import { pubackBytes } from "./puback-bytes.ts";
 import type { SessionFilters } from "./session-filters.ts";
+import { SessionMark } from "./session-mark.ts";
 import type { SparkplugPresence } from "./sparkplug-presence.ts";
 import { filterCovers, widestFilters } from "./topic-filter.ts";
 import type { EvidenceBounds } from "../evidence/evidence-topics.ts";
@@ -90,6 +91,8 @@ export class MqttInput implements Input {
   readonly mustTakeCommands: boolean;
   readonly #options: MqttInputOptions;
   readonly #backoff: Backoff;
+  /** Of the last connection; see `SessionMark`. */
+  #lastMark: SessionMark | null = null;
   /** Of those, what brings readings alone. */
   #ofReadings: ReadonlySet<string> = new Set();
   /** Filters as they are to be subscribed to. */
@@ -257,6 +260,7 @@ export class MqttInput implements Input {
       }),
       unfinished: new Set(),
       granted: new Set(),
+      mark: null,
       isAsking: false,
       isSettled: false,
       messageId: null,
@@ -277,8 +281,11 @@ export class MqttInput implements Input {
       this.#counts.full++;
       connection.resume = callback;
     };
-    client.on("connect", () => {
+    client.on("connect", ({ sessionPresent: isResumed, properties }) => {
       if (this.#connection !== connection) return;
+      const canMark = protocolVersion === 5 && properties?.subscriptionIdentifiersAvailable !== false;
+      if (canMark) this.#lastMark = SessionMark.after(this.#lastMark, { ...this.#options, isResumed });
+      connection.mark = canMark ? this.#lastMark : null;
       this.#counts.connects++;
       this.#backoff.reset();
       this.#reason = "subscribing";
@@ -339,6 +346,7 @@ export class MqttInput implements Input {
         topic: packet.topic,
         payload,
         isRetained: packet.retain,
+        mayBeOld: connection.mark?.isOlder(packet.properties?.subscriptionIdentifier),
         isOversized,
         qos: messageId === null ? 0 : 1,
         correlation: packet.properties?.correlationData?.toString(),
@@ -401,12 +409,13 @@ export class MqttInput implements Input {
   }
 
   /** Whether the broker grants it. */
-  #subscribed({ client }: Connection, filter: string): Promise<boolean> {
+  #subscribed({ client, mark }: Connection, filter: string): Promise<boolean> {
     // Readings that are retained come once for a session (MQTT 5), not with every connection; what machines answer, and
     // what is in maintenance, may have changed meanwhile.
     const isOfReadings = this.#ofReadings.has(filter);
     return new Promise((resolve, reject) => {
-      client.subscribe(filter, { qos: 1, rh: isOfReadings ? 1 : 0 }, (error, _granted, answer) => {
+      const options = { qos: 1, rh: isOfReadings ? 1 : 0, ...mark?.properties } as const;
+      client.subscribe(filter, options, (error, _granted, answer) => {
         if (error === null) resolve(true);
         else if (answer?.granted.some((code) => typeof code === "number" && code >= REFUSAL)) resolve(false);
         else reject(error);
@@ -529,6 +538,8 @@ interface Connection {
   readonly unfinished: Set<(error: Error) => void>;
   /** Filters that the broker has granted on it. */
   readonly granted: Set<string>;
+  /** Tells what has waited in the session; null where the protocol has no way. */
+  mark: SessionMark | null;
   /** The broker is being asked for subscriptions, one who asks at a time. */
   isAsking: boolean;
   /** It has answered once for all. */
@@ -552,5 +563,8 @@ interface IncomingPublish {
   readonly topic: string;
   readonly payload: string | Buffer;
   readonly retain: boolean;
-  readonly properties?: { readonly correlationData?: Buffer };
+  readonly properties?: {
+    readonly correlationData?: Buffer;
+    readonly subscriptionIdentifier?: number | number[];
+  };
 }

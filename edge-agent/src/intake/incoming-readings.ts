@@ -54,7 +54,10 @@ export class IncomingReadings {
       quality: decoded.quality,
       hasOwnTime: decoded.hasOwnTime,
       // Neither acts, nor does it end a silence.
-      isRetained: arrival.isRetained || decoded.isHistorical === true,
+      isRetained:
+        arrival.isRetained ||
+        decoded.isHistorical === true ||
+        (arrival.mayBeOld === true && !decoded.hasOwnTime),
       arrivedMonotonicMs: arrival.arrivedMonotonicMs,
     };
   }

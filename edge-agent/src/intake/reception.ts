@@ -98,11 +98,12 @@ export class Reception {
   /** See `Agent.receive`. */
   receive(arrival: Arrival): Receipt {
     const { rules, guard, sparkplug, maintenance, config, waits } = this.#options;
-    const { topic, payload, isRetained, isFresh = false, correlation, arrivedMonotonicMs } = arrival;
+    const { topic, payload, isRetained, isFresh = false, mayBeOld = false } = arrival;
+    const { correlation, arrivedMonotonicMs } = arrival;
     this.#rejection = undefined;
     if (rules.awaits(topic)) {
       const said = { topic, payload, correlation, arrivedMonotonicMs };
-      const confirmation = { ...said, isRetained: isRetained && !isFresh };
+      const confirmation = { ...said, isRetained: mayBeOld || (isRetained && !isFresh) };
       this.#options.onOutcomes(rules.onConfirmation(confirmation, guard.nowMs()));
     }
     const evidence = this.#reading.evidence.resolve(topic);
@@ -216,7 +217,8 @@ export class Reception {
     if (adjustment !== undefined && !adjustAll(readings, adjustment)) return false;
     const series = this.#reading.incoming.seriesOf(route);
     if (series === undefined) return false;
-    const { isRetained, arrivedMonotonicMs } = arrival;
+    const { arrivedMonotonicMs } = arrival;
+    const isRetained = arrival.isRetained || (arrival.mayBeOld === true && !hasOwnTime);
     const run = { series, readings, hasOwnTime, isRetained, arrivedMonotonicMs };
     return intake.acceptRun(run, onOutcomes);
   }
