@@ -7,16 +7,22 @@ export interface KeptRecordsOptions {
   committed(): Promise<void>;
 }
 
+interface Waiting {
+  /** Null: it is to be deleted. */
+  readonly value: (() => Uint8Array) | null;
+  readonly isPromised: boolean;
+}
+
 /**
  * Records that change more often than there are commits: each commit takes what they are then, and one that came and went
  * between two of them is never written.
  */
 export class KeptRecords {
   readonly #options: KeptRecordsOptions;
-  /** By key: what is to be written; null: to be deleted. */
-  #waiting = new Map<string, (() => Uint8Array) | null>();
+  /** By key. */
+  #waiting = new Map<string, Waiting>();
   /** In the commit that is under way. */
-  #written: ReadonlyMap<string, unknown> = new Map();
+  #written: ReadonlyMap<string, Waiting> = new Map();
   /** What the store holds, or will once the commit that is under way is durable. */
   readonly #stored = new Set<string>();
 
@@ -24,13 +30,18 @@ export class KeptRecords {
     this.#options = options;
   }
 
-  /** `value` is asked for when the commit begins. */
+  /** `value` is asked for when the commit begins. `isPromised`: somebody is told only once it is durable. */
   put(
     key: Uint8Array,
     value: () => Uint8Array,
-    { isUrgent = true }: { readonly isUrgent?: boolean } = {},
+    {
+      isUrgent = true,
+      isPromised = true,
+    }: { readonly isUrgent?: boolean; readonly isPromised?: boolean } = {},
   ): void {
-    this.#waiting.set(nameOf(key), value);
+    const name = nameOf(key);
+    const before = this.#waiting.get(name);
+    this.#waiting.set(name, { value, isPromised: isPromised || before?.isPromised === true });
     this.#options.wake(isUrgent);
   }
 
@@ -38,7 +49,7 @@ export class KeptRecords {
   delete(key: Uint8Array): void {
     const name = nameOf(key);
     if (this.#stored.has(name)) {
-      this.#waiting.set(name, null);
+      this.#waiting.set(name, { value: null, isPromised: true });
       this.#options.wake(false);
     } else this.#waiting.delete(name);
   }
@@ -48,9 +59,10 @@ export class KeptRecords {
     this.#stored.add(nameOf(key));
   }
 
+  /** What was promised of it. */
   isDurable(key: Uint8Array): boolean {
     const name = nameOf(key);
-    return !this.#waiting.has(name) && !this.#written.has(name);
+    return ![this.#waiting, this.#written].some((records) => records.get(name)?.isPromised);
   }
 
   /** Resolves once all of them are on disk as they are now. */
@@ -61,7 +73,7 @@ export class KeptRecords {
   /** Returns what to call once that is durable. */
   drainInto(changes: Change[]): () => void {
     if (this.#waiting.size === 0) return () => undefined;
-    for (const [name, value] of this.#waiting) {
+    for (const [name, { value }] of this.#waiting) {
       const key = Buffer.from(name, "latin1");
       if (value === null) {
         changes.push({ type: "del", key });

@@ -205,6 +205,24 @@ test("a command that comes before a subscription is acknowledged does not come b
   expect(again.seen).toEqual(["plan/a END"]);
 });
 
+test("a machine that comes back and asks for what it has is answered while the disk takes nothing", async () => {
+  const isHeld = { value: false };
+  const store = new MemoryStore({
+    delay: (operation) =>
+      operation === "commit" && isHeld.value ? new Promise(() => {}) : Promise.resolve(),
+  });
+  const { input, flush } = await brokerOn(store);
+  const machine = client(input.port, "machine");
+  await machine.made.subscribeAsync("cmd/machine", { qos: 1 });
+  await machine.made.endAsync();
+  await flush();
+  isHeld.value = true;
+  const again = client(input.port, "machine");
+  await again.made.subscribeAsync("cmd/machine", { qos: 1 });
+  await input.publish("cmd/machine", "STOP", { qos: 1 });
+  await vi.waitFor(() => expect(again.seen).toEqual(["cmd/machine STOP"]));
+});
+
 test("what nobody keeps costs no commit: clean sessions, commands to nobody, QoS 0 and plain readings", async () => {
   const store = new MemoryStore();
   const { input, flush } = await brokerOn(store);

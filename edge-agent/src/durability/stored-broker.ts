@@ -67,6 +67,8 @@ export class StoredBroker implements KeptByBroker {
       put: (session, isUrgent) =>
         records.put(numberKey(PREFIX.session, session.number), () => encodeSession(session, clock), {
           isUrgent,
+          // That its client has come or gone is promised to nobody.
+          isPromised: isUrgent,
         }),
       delete({ number }, messages, unreleased) {
         records.delete(numberKey(PREFIX.session, number));
