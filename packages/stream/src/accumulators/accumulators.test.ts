@@ -309,6 +309,11 @@ test("what a wrong value left is gone when it is taken back: the others say what
   const { mean: average, stddev } = moments.finish(corrected, 0);
   expect(average).toBeCloseTo(38.5 / 3, 14);
   expect(stddev).toBeCloseTo(0.24944382578492946, 12);
+  // Its square leaves the range of float64, and the deviation is not to be had any more.
+  const absurd = stateOf(moments, [{ value: 1e200, timeMs: 0 }]);
+  moments.merge(corrected, 0, absurd, 0);
+  moments.subtract?.(corrected, 0, absurd, 0);
+  expect(moments.finish(corrected, 0)).toEqual({ mean: average });
 });
 
 test("the sum keeps what plain addition loses", () => {

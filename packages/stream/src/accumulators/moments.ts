@@ -14,7 +14,7 @@ const SPLITTER = 2 ** 27 + 1;
  *
  * Fields: n, Σx (high, low), Σx² (high, low). Taking back leaves an error of 1e-28 of the Σ|x| and Σx² of all that ever was in it.
  * No pipeline names it: it stands beside `mean` where rows change, and where it has results they go before those of `mean`. What leaves
- * the range of float64 on the way has no result.
+ * the range of float64 on the way has no result: a square does before a sum, and then there is a mean without a deviation.
  */
 export const moments: Accumulator = {
   name: "moments",
@@ -49,7 +49,7 @@ export const moments: Accumulator = {
     const product = sum * quotient;
     const productLow = productError(sum, quotient, product) + sum * quotientLow + sumLow * quotient;
     const spread = squares - product + (squaresLow - productLow);
-    if (!Number.isFinite(spread)) return NOTHING;
+    if (!Number.isFinite(spread)) return { mean: average + 0 };
     const stddev = n < 2 || spread < SQUARES_LEAST * squares ? 0 : Math.sqrt(spread / n);
     return { mean: average + 0, stddev };
   },
