@@ -214,6 +214,22 @@ test("what retention has deleted before it was read is counted, alarmed, and its
   ]);
 });
 
+test("a gap that is met once central takes nothing any more is said, and ends no process", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(1);
+  const { central, source, time } = await start(kafka);
+  kafka.send(0, orders(0, 10));
+  await time.run(1_000);
+  await central.close();
+  kafka.isAway = true;
+  kafka.send(0, orders(10, 20));
+  kafka.expire(0, 20);
+  kafka.isAway = false;
+  kafka.send(0, []);
+  await time.run(1_000);
+  expect(source.view).toMatchObject({ state: "trouble", reason: "central stops; nothing was taken" });
+});
+
 test("records that nobody can read are counted, told and kept in the quarantine; what is behind them is read, over crashes", async () => {
   const kafka = new FakeKafka("orders");
   kafka.create(2);

@@ -312,8 +312,9 @@ export class KafkaRecordSource {
       const offeredTo = this.#offeredTo.get(partition) ?? offset - 1;
       // Told twice: what lay before it was read again.
       if (offeredTo > offset) continue;
-      const isDue = offeredTo === offset;
-      if (isDue && target.offerRecords(stream, batch) !== null) this.#offeredTo.set(partition, nextOffset);
+      const taken = offeredTo === offset ? target.offerRecords(stream, batch) : null;
+      taken?.catch((error: unknown) => this.#trouble(reasonOf(error)));
+      if (taken !== null) this.#offeredTo.set(partition, nextOffset);
       else this.#skips.push(skip);
     }
   }
