@@ -316,3 +316,21 @@ test("a central whose clock begins in the past after a start takes what is of no
   await time.run(300);
   expect(await outcome).toMatchObject({ received: 2, taken: 1, rejectedCount: 1 });
 });
+
+test("where all records are of the future, as for a clock that is behind, it is alarmed; for a few it is not", async () => {
+  const { central, time } = await start();
+  const ahead = (from: number, count: number) =>
+    posted(Array.from({ length: count }, (_, at) => order(from + at, NOW + 300_000)));
+  const alarms = () => central.alarms().filter(({ rule }) => rule === "data_loss");
+  void central.offerRecords("orders", ahead(0, 60));
+  void central.offerRecords("orders", posted([order(1_000, NOW)]));
+  void central.offerRecords("orders", ahead(100, 60));
+  await time.run(300);
+  expect(alarms()).toEqual([]);
+  void central.offerRecords("orders", ahead(200, 60));
+  await time.run(300);
+  void central.offerRecords("orders", ahead(300, 60));
+  await time.run(300);
+  expect(alarms()).toMatchObject([{ agent: "orders/0", isActive: true, step: 1, value: 120 }]);
+  expect(alarms()[0].message).toContain("further ahead of central's clock than maxFuture");
+});

@@ -7,6 +7,9 @@ import type { TakenBatch } from "./record-inbox.ts";
 import { partitionName } from "./record-streams.ts";
 import type { RecordStage } from "./record-stage.ts";
 
+/** So many records of the future one after another: it is central's clock that is wrong, or whoever stamps them. */
+const FUTURE_IN_ROW_MIN = 100;
+
 export interface RecordMoment {
   readonly nowMs: number;
   readonly monotonicMs: number;
@@ -48,6 +51,8 @@ export class RecordApplier {
       const endedAt = stage.endedAt(batch);
       const outcome = stage.take(batch, { ...moment, finalToMs: engine.finalToMsOf(stream) });
       touched.add(stage);
+      if (stage.futureInRow >= FUTURE_IN_ROW_MIN)
+        this.#alarmFuture(partitionName(stream, batch.partition), stage.futureInRow, moment);
       if (batch.resumedAt !== undefined)
         this.#alarmLoss(
           partitionName(stream, batch.partition),
@@ -74,6 +79,14 @@ export class RecordApplier {
       stage.tickWatches(moment);
       this.#takeEvents(stage, moment);
     }
+  }
+
+  /** Once while it lasts. */
+  #alarmFuture(partition: string, value: number, { nowMs }: RecordMoment): void {
+    const { alarms } = this.#state;
+    if (alarms.isRaised(partition, "data_loss")) return;
+    const message = `all records of ${partition} are further ahead of central's clock than maxFuture: they are rejected, and in no window; set the clock that is wrong, central's or that of whoever stamps them`;
+    alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value, nowMs });
   }
 
   #alarmLoss(partition: string, { batch, lost, endedAt }: Loss, { nowMs }: RecordMoment): void {

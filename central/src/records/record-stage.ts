@@ -115,6 +115,8 @@ export class RecordStage {
   #leadMs = -Infinity;
   #isDirty = false;
   #refused: RefusedRecord[] = [];
+  /** Records of the future since the last one of now. */
+  futureInRow = 0;
 
   constructor(
     config: RecordStreamConfig,
@@ -435,9 +437,11 @@ export class RecordStage {
       }
       const timeMs = columns.timeMs[rows];
       if (timeMs > futureMs) {
+        this.futureInRow += 1;
         refuse(place, inFuture(timeMs - moment.nowMs));
         continue;
       }
+      this.futureInRow = 0;
       clock.resume(timeMs + outOfOrdernessMs);
       if (timeMs > clock.latestMs) clock.latestMs = timeMs;
       const slowestMs = clock.latestMs < othersMs ? clock.latestMs : othersMs;
@@ -528,9 +532,11 @@ export class RecordStage {
       }
       read = follower.completed(read);
       const timeMs = read.contribution?.timeMs ?? null;
-      if (timeMs !== null && timeMs > nowMs + maxFutureMs)
+      if (timeMs !== null && timeMs > nowMs + maxFutureMs) {
+        this.futureInRow += 1;
         read = { ...read, contribution: null, refusal: inFuture(timeMs - nowMs) };
-      else if (timeMs !== null) {
+      } else if (timeMs !== null) {
+        this.futureInRow = 0;
         clock.resume(timeMs + outOfOrdernessMs);
         clock.latestMs = Math.max(clock.latestMs, timeMs);
         clock.busy(moment.monotonicMs);
