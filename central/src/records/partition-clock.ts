@@ -16,6 +16,8 @@ export interface PartitionRecord {
   readonly lost?: readonly TimeRange[];
 }
 
+type StoredPartition = Omit<PartitionRecord, "joinedMs"> & { readonly joinedMs: number | null };
+
 /** Where it is to be read on. */
 export type RecordPosition = Pick<PartitionRecord, "next" | "topicId">;
 
@@ -38,9 +40,10 @@ export class PartitionClock {
   /** The last one ends at TIME_MS_MAX while no record has come behind it. */
   #lost: readonly TimeRange[];
 
-  constructor(record: PartitionRecord, monotonicMs: number) {
+  /** `joinedMs` null: versions before wrote that of one of several that were added at once. */
+  constructor(record: StoredPartition, monotonicMs: number) {
     this.partition = record.partition;
-    this.joinedMs = record.joinedMs;
+    this.joinedMs = record.joinedMs ?? -TIME_MS_MAX;
     this.next = record.next;
     this.topicId = record.topicId;
     this.latestMs = record.latestMs ?? -Infinity;

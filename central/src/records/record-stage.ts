@@ -197,9 +197,8 @@ export class RecordStage {
     const isFirst = this.#partitions.size === 0;
     for (const partition of partitions) {
       if (this.#partitions.has(partition)) continue;
-      const timeMs = this.timeMs(monotonicMs);
       // One that is added to a stream owes nothing of the time before.
-      const joinedMs = isFirst || timeMs === null ? TIME_MS_MIN : Math.floor(timeMs);
+      const joinedMs = isFirst ? TIME_MS_MIN : this.#joinMs(monotonicMs);
       const record = { partition, next: 0, latestMs: null, joinedMs };
       this.#partitions.set(partition, new PartitionClock(record, monotonicMs));
       this.#isDirty = true;
@@ -613,6 +612,16 @@ export class RecordStage {
       leastMs = Math.min(leastMs, clock.latestMs);
     }
     return leastMs;
+  }
+
+  /** From when on a partition that is added now is expected. Others that were, and had no record yet, hold nothing up. */
+  #joinMs(monotonicMs: number): number {
+    if (this.#leadMs === -Infinity) return TIME_MS_MIN;
+    let leastMs = this.#leadMs + monotonicMs;
+    for (const clock of this.#partitions.values())
+      if (!clock.isIdle(this.#config.idleTimeoutMs, monotonicMs))
+        leastMs = Math.min(leastMs, Math.max(clock.latestMs, clock.joinedMs));
+    return Math.floor(leastMs);
   }
 
   #clockOf(partition: number): PartitionClock {

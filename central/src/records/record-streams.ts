@@ -19,7 +19,7 @@ const STREAMS = new StoredJson<StreamRecord>({
       partition: "number",
       next: "number",
       latestMs: NUMBER_OR_NULL,
-      joinedMs: "number",
+      joinedMs: NUMBER_OR_NULL,
       "topicId?": "string",
       "lost?": [{ startMs: "number", endMs: "number" }],
     },
