@@ -275,6 +275,30 @@ test("what is refused for a label or a position says what stands there", () => {
   expect(read({ lat: 91 }, onlyWay)).toBe(`no longitude from -180 to 180 and latitude from -90 to 90 ${way}`);
 });
 
+test("what is refused for a value says what stands there", () => {
+  const decoder = new RecordDecoder(ORDERS);
+  const columns = {
+    hashes: new Int32Array(4),
+    timeMs: new Float64Array(1),
+    values: ORDERS.measures.map(() => new Float64Array(1)),
+    series: Array.from({ length: decoder.setCount }, () => new Uint32Array(1)),
+    pairs: [],
+  };
+  const read = (changes: object) => decoder.read(new TextEncoder().encode(text(changes)), columns, 0)?.detail;
+  const amount = "where the value of amount should be";
+  expect(read({ amount: "12,5" })).toBe(`no number ("12,5") ${amount}`);
+  expect(read({ amount: "" })).toBe(`no number ("") ${amount}`);
+  expect(read({ amount: "a\n\u001b[31m" })).toBe(`no number ("a\\n\\u001b[31m") ${amount}`);
+  expect(read({ amount: "x".repeat(99) })).toBe(`no number ("${"x".repeat(64)}…") ${amount}`);
+  expect(read({ amount: {} })).toBe(`no number (an object or a list) ${amount}`);
+  expect(read({ amount: "1\ud800" })).toBe(`no number (a text with half of a surrogate pair) ${amount}`);
+  expect(read({ amount: undefined })).toBe(`nothing ${amount}`);
+  const failed = "where the value of payment_failed should be";
+  expect(read({ payment: "open" })).toBe(`none of the map's values ("open") ${failed}`);
+  expect(read({ payment: 7.5 })).toBe(`none of the map's values (7.5) ${failed}`);
+  expect(read({ payment: null })).toBe(`nothing ${failed}`);
+});
+
 test("an optional value may be missing or null: it counts nowhere; a wrong one is refused all the same", () => {
   const read = reader({ ...ORDERS, measures: [measure("amount", { isOptional: true }), FAILED] });
   expect(read(text({ amount: undefined }))).toMatchObject({ values: [NaN, 1] });

@@ -396,7 +396,7 @@ export class RecordDecoder {
       typeof number !== "number" || adjustment === null ? number : adjustValue(number, adjustment);
     return typeof adjusted === "number" && Number.isFinite(adjusted)
       ? adjusted
-      : this.#refuseValue(measure, "bad_value", "no number");
+      : this.#refuseValue(measure, "bad_value", `no number (${this.#shownValue(measure)})`);
   }
 
   /** Undefined: there is none, or null. */
@@ -427,13 +427,11 @@ export class RecordDecoder {
     if (types[field] !== FIELD.text) text = this.#scalarText(field);
     else if (ends[field] - starts[field] <= LABEL_BYTES_MAX)
       text = this.#texts.numberOf(source, starts[field], ends[field]);
-    const isNone = types[field] === FIELD.none || types[field] === FIELD.null;
-    if (text < 0)
-      return this.#refuseValue(measure, isNone ? "no_value" : "bad_value", "none of the map's values");
+    if (text < 0) return this.#refuseMeaning(measure);
     const known = this.#meanings[measure].get(text);
     if (known !== undefined) return known;
     const meaning = this.#measures[measure].map?.get(this.#texts.textOf(text));
-    if (meaning === undefined) return this.#refuseValue(measure, "bad_value", "none of the map's values");
+    if (meaning === undefined) return this.#refuseMeaning(measure);
     this.#meanings[measure].set(text, meaning ?? NaN);
     return meaning ?? NaN;
   }
@@ -498,6 +496,18 @@ export class RecordDecoder {
     if (types.some((type) => type === FIELD.text)) return "a position in text, not in numbers,";
     if (types.some((type) => type !== FIELD.number)) return "a position that is no two numbers";
     return "no longitude from -180 to 180 and latitude from -90 to 90";
+  }
+
+  #refuseMeaning(measure: number): RecordRefusal {
+    const found = `none of the map's values (${this.#shownValue(measure)})`;
+    return this.#refuseMissing(measure, this.#valueFields[measure], found);
+  }
+
+  /** What stands where a value should be, for a message. */
+  #shownValue(measure: number): string {
+    const value = this.#valueOf(measure);
+    if (typeof value === "object") return this.#foundText(this.#valueFields[measure]);
+    return typeof value === "string" ? JSON.stringify(shownText(value)) : String(value);
   }
 
   /** `no_value` where nothing stands at the field; otherwise a bad value, which is not what was to be found. */
