@@ -232,6 +232,34 @@ test("a gateway is enrolled while central runs: by a password, and by a certific
   expect(read("central.crt").subjectAltName).toBe("DNS:central.example, DNS:other.example");
 }, 300_000);
 
+test("what enroll prints fits central's listener: its authority, a certificate where it asks for one, a start where that is new", async () => {
+  const { folder, config } = await configure();
+  const plain = await run("enroll", "beta-1", "--site", "beta", "--certificate", "--config", config);
+  expect(plain.out).toMatch(/so that it asks agents for certificates[^]*then start central again: .*\n$/);
+  await run("certificate", "localhost", "--config", config);
+  const identities = join(folder, "identities");
+  const listener = (more: string) =>
+    writeFileSync(
+      config,
+      `version: 1\nintake: { mqtt: { tls: { cert: ${identities}/central.crt, key: ${identities}/central.key${more} } } }\n`,
+    );
+  listener("");
+  const password = await run("enroll", "beta-2", "--site", "beta", "--config", config);
+  expect(password.out).toMatch(
+    /uplink: \{ url: "mqtts:.*", passwordFile: .\/uplink.password, ca: .\/ca.crt \}\n\nthen send central SIGHUP/,
+  );
+  expect(readFileSync(join(identities, "beta-2", "ca.crt"))).toEqual(
+    readFileSync(join(identities, "authority.crt")),
+  );
+  const certificate = await run("enroll", "beta-3", "--site", "beta", "--certificate", "--config", config);
+  expect(certificate.out).toContain("so that it asks agents for certificates");
+  listener(`, ca: ${identities}/authority.crt`);
+  const asked = await run("enroll", "beta-4", "--site", "beta", "--config", config);
+  expect(asked.out).toContain("central asks every agent for a certificate (intake.mqtt.tls.ca)");
+  const fits = await run("enroll", "beta-5", "--site", "beta", "--certificate", "--config", config);
+  expect(fits.out).not.toMatch(/asks|start central/);
+}, 300_000);
+
 test("wrong use of user and token is told", async () => {
   const [name, role, short] = await Promise.all([
     run("token", "a b"),

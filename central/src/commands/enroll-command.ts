@@ -10,7 +10,7 @@ const PASSWORD_BYTES = 24;
 export const ENROLL_COMMAND: Command = {
   summary: "issue the identity of a gateway: a password, or a certificate",
   details:
-    "Writes a folder for the gateway and prints what belongs into central.yaml and agent.yaml. With --certificate it signs with the authority in the folder of identities, and makes that where there is none. Send central SIGHUP afterwards: a restart is not needed.",
+    "Writes a folder for the gateway and prints what belongs into central.yaml and agent.yaml. With --certificate it signs with the authority in the folder of identities, and makes that where there is none. Send central SIGHUP afterwards: a restart is needed only where its listener is to ask for certificates from now on.",
   words: ["AGENT"],
   flags: {
     ...IDENTITY_FLAGS,
@@ -36,6 +36,9 @@ export const ENROLL_COMMAND: Command = {
     const isRenewal = flags.isOn("renew");
     const { port, tls } = config.intake.mqtt;
     const hasCertificate = flags.isOn("certificate");
+    const asksForCertificates = tls !== null && tls.ca !== null;
+    // Where central shows a certificate of it, the gateway has to know it.
+    const authorityOfListener = tls === null ? null : folder.authority();
     if (hasCertificate) {
       const authority = await authorityOf(folder);
       const { issueAgent } = await import("../enrolment/certificates.ts");
@@ -43,21 +46,31 @@ export const ENROLL_COMMAND: Command = {
       own.write("ca.crt", authority.cert, true);
     } else {
       own.write("uplink.password", `${systemRandom.hex(PASSWORD_BYTES)}\n`, isRenewal);
+      if (authorityOfListener !== null) own.write("ca.crt", authorityOfListener.cert, true);
     }
     const secret = hasCertificate
       ? ""
       : `, passwordFile: ${JSON.stringify(join(own.path, "uplink.password"))}`;
     const uplink = hasCertificate
       ? `{ url: "mqtts://CENTRAL:${port}", ca: ./ca.crt, cert: ./uplink.crt, key: ./uplink.key }`
-      : `{ url: "mqtt${tls === null ? "" : "s"}://CENTRAL:${port}", passwordFile: ./uplink.password }`;
+      : `{ url: "mqtt${tls === null ? "" : "s"}://CENTRAL:${port}", passwordFile: ./uplink.password${authorityOfListener === null ? "" : ", ca: ./ca.crt"} }`;
     output.out(`wrote ${own.path}: ${hasCertificate ? "move" : "copy"} it to the gateway\n`);
     if (known === undefined)
       output.out(`\nin central.yaml, under agents:\n- { id: ${agent}, site: ${site}${secret} }\n`);
-    if (hasCertificate && tls?.ca === undefined)
+    const isListenerNew = hasCertificate && !asksForCertificates;
+    if (isListenerNew)
       output.out(
         `\nin central.yaml, so that it asks agents for certificates (\`millrace-central certificate HOST\` makes its own):\nintake: { mqtt: { tls: { ca: ${JSON.stringify(join(folder.path, "authority.crt"))}, cert: …, key: … } } }\n`,
       );
     output.out(`\nin agent.yaml, beside the files:\nagent: ${agent}\nsite: ${site}\nuplink: ${uplink}\n`);
-    output.out("\nthen send central SIGHUP (systemctl reload millrace-central)\n");
+    if (!hasCertificate && asksForCertificates)
+      output.out(
+        "\ncentral asks every agent for a certificate (intake.mqtt.tls.ca), beside a password: `enroll` with --certificate issues one, which does alone\n",
+      );
+    output.out(
+      isListenerNew
+        ? "\nthen start central again: what its listener shows and asks for changes only at a start\n"
+        : "\nthen send central SIGHUP (systemctl reload millrace-central)\n",
+    );
   },
 };
