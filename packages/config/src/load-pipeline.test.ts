@@ -624,6 +624,14 @@ test("variables are text, and numbers where a number is needed", () => {
   ]);
 });
 
+test("a file that is not UTF-8 is refused where it is not, instead of read with other characters", () => {
+  const path = join(folder, "latin1.yaml");
+  writeFileSync(path, Buffer.from(EXAMPLE, "latin1"));
+  expect(() => loadPipeline(path)).toThrow(`${path}:4:11: this is not UTF-8; save the file in that encoding`);
+  writeFileSync(path, Buffer.from(EXAMPLE, "utf16le"));
+  expect(() => loadPipeline(path)).toThrow(ConfigError);
+});
+
 test("a file that is not there is config_unreadable", () => {
   const path = join(folder, "none.yaml");
   expect(() => loadPipeline(path)).toThrow(`cannot read configuration ${path}: there is no such file`);

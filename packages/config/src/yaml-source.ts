@@ -31,6 +31,13 @@ export class YamlSource {
     this.path = path;
     this.#text = text;
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: true });
+    // What a decoder makes of bytes that are none; nobody writes it into a configuration.
+    const undecodedAt = text.indexOf("\ufffd");
+    if (undecodedAt >= 0) {
+      const message = "this is not UTF-8; save the file in that encoding";
+      this.#problems.push(this.#problemAtOffset(undecodedAt, message));
+      return;
+    }
     const { errors, warnings } = this.#document;
     // What follows the first error of syntax only follows from it.
     const syntaxAt = errors.findIndex(({ code }) => code !== "DUPLICATE_KEY");
