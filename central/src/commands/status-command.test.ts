@@ -1,7 +1,7 @@
 // What `millrace-central status` says beside the table of agents.
 import type { ToldMaintenance } from "@millrace/wire";
 import { expect, test } from "vitest";
-import { damageText, logLossText, maintenanceText, pipelineText } from "./status-command.ts";
+import { damageText, logLossText, maintenanceText, pipelineText, sinkText } from "./status-command.ts";
 
 test("what is in maintenance stands with its agent, its times and who said so; nothing where nothing is", () => {
   expect(maintenanceText([{ agent: "alpha-1" }, { agent: "beta-1", maintenance: [] }])).toBe("");
@@ -48,5 +48,17 @@ test("what of the log never came is told with the time before which windows may 
   expect(logLossText({})).toBe("");
   expect(logLossText({ logLost: { records: 3, untilMs: 61_000, lastAtMs: 3_601_000 } })).toBe(
     "\n3 records of the log were gone before they were read, found 1970-01-01T01:00:01.000Z: windows that begin before 1970-01-01T00:01:01.000Z may lack some, and nothing above counts them\n",
+  );
+});
+
+test("a sink says what it passed over because it ended too long ago, and why it is down", () => {
+  const written = { written: 1, stale: 0, superseded: 0, expired: 0, deferred: 0, refused: 0 };
+  const redis = { sink: "redis", state: "up", waiting: 0, outcomes: written, reason: "" } as const;
+  expect(sinkText(redis)).toBe("\nsink redis is up: 1 revision written, 0 waiting\n");
+  expect(sinkText({ ...redis, outcomes: { ...written, expired: 7 } })).toBe(
+    "\nsink redis is up: 1 revision written, 0 waiting, 7 passed over: they ended longer ago than its retention\n",
+  );
+  expect(sinkText({ ...redis, state: "down", waiting: 3, reason: "it is away" })).toBe(
+    "\nsink redis is down: 1 revision written, 3 waiting; it is away\n",
   );
 });

@@ -84,10 +84,7 @@ export const STATUS_COMMAND: Command = {
     output.out(damageText(ledger.sum) + logLossText(ledger.sum));
     output.out(pipelineText(agents, ledger.agents, versionAt(config.pipelinePath)));
     output.out(maintenanceText(agents));
-    for (const { sink, state, waiting, outcomes, reason } of sinks)
-      output.out(
-        `\nsink ${sink} is ${state}: ${count(outcomes.written, "revision")} written, ${waiting} waiting${reason === "" ? "" : `; ${reason}`}\n`,
-      );
+    for (const sink of sinks) output.out(sinkText(sink));
     if (streams.length > 0) output.out(`\n${recordTable(streams)}`);
     output.out(alarms.length === 0 ? "\nno active alarms\n" : `\n${activeCount(alarms)}\n`);
     output.out(
@@ -125,6 +122,19 @@ export function logLossText({ logLost }: Pick<LedgerSum, "logLost">): string {
   if (logLost === undefined) return "";
   const { records, untilMs, lastAtMs } = logLost;
   return `\n${records} records of the log were gone before they were read, found ${time(lastAtMs)}: windows that begin before ${time(untilMs)} may lack some, and nothing above counts them\n`;
+}
+
+/** How a sink is doing. */
+export function sinkText({
+  sink,
+  state,
+  waiting,
+  outcomes: { written, expired },
+  reason,
+}: Pick<SinkView, "sink" | "state" | "waiting" | "outcomes" | "reason">): string {
+  const old = expired === 0 ? "" : `, ${expired} passed over: they ended longer ago than its retention`;
+  const why = reason === "" ? "" : `; ${reason}`;
+  return `\nsink ${sink} is ${state}: ${count(written, "revision")} written, ${waiting} waiting${old}${why}\n`;
 }
 
 /**
@@ -250,6 +260,7 @@ function pipelineOf({ pipelineVersion, pipelineRefused }: AgentView["status"]): 
 
 function labelsOf(labels: AlarmView["labels"]): string {
   return Object.entries(labels)
+    .filter(([, value]) => value !== "")
     .map(([name, value]) => `${name}=${value}`)
     .join(" ");
 }
