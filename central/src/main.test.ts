@@ -232,6 +232,16 @@ test("a gateway is enrolled while central runs: by a password, and by a certific
   expect(read("central.crt").subjectAltName).toBe("DNS:central.example, DNS:other.example");
 }, 300_000);
 
+test("SIGHUP while central starts ends nothing: it is answered once it has started", async () => {
+  const { config } = await configure();
+  const central = start("run", "--config", config);
+  await central.said('"msg":"millrace-central ');
+  central.child.kill("SIGHUP");
+  await central.said("are taken over");
+  central.child.kill("SIGTERM");
+  expect((await central.ended).code).toBe(0);
+}, 300_000);
+
 test("what enroll prints fits central's listener: its authority, a certificate where it asks for one, a start where that is new", async () => {
   const { folder, config } = await configure();
   const plain = await run("enroll", "beta-1", "--site", "beta", "--certificate", "--config", config);

@@ -31,6 +31,9 @@ export const RUN_COMMAND: Command = {
 async function run(configPath: string): Promise<ExitCode> {
   const { config, warnings, pipeline } = loadBoth(configPath);
   const log = createLogger({ level: config.logLevel });
+  const { promise: started, resolve: hasStarted } = Promise.withResolvers<CentralService>();
+  // Before all that takes its time: without a listener the signal would end the process.
+  onReloadSignal(() => void started.then((service) => reload(configPath, service, log)));
   log.info(formatVersion(centralVersion()), { config: config.path, pipeline: config.pipelinePath });
   for (const warning of [...warnings, ...pipeline.warnings]) log.warn(formatProblem(warning));
   prepareDataFolder(config.dataFolder);
@@ -57,7 +60,7 @@ async function run(configPath: string): Promise<ExitCode> {
     stop: (signal) => void service.stop(signal).then((isClean) => resolve(isClean ? 0 : 1)),
     force: () => process.exit(1),
   });
-  onReloadSignal(() => void reload(configPath, service, log));
+  hasStarted(service);
   log.info("running", {
     agents: `mqtt${config.intake.mqtt.tls === null ? "" : "s"}://${config.intake.mqtt.host}:${service.intakePort}`,
     dashboard: `http${config.http.tls === null ? "" : "s"}://${config.http.host}:${service.apiPort}/`,
