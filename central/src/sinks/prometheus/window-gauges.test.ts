@@ -23,6 +23,8 @@ test.each([
   ["flowRate", "1", "sum", ["flow_rate_sum_value", null, 100]],
   ["flowRate", "1", "mean", ["flow_rate_mean", null, 100]],
   ["wait_seconds", "ms", "max", ["wait_max_seconds", null, 0.1]],
+  ["pressure", "bar", "topCount", ["pressure_top_readings", null, 100]],
+  ["pressure", "bar", "topErrorMax", ["pressure_top_error_max", null, 100]],
   ["users", "1", "distinctError", ["users_distinct_error", null, 100]],
 ])("%s in %s: %s", (metric, unit, result, expected) => {
   expect(gauge(metric, unit, result)).toEqual(expected);

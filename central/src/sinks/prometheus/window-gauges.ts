@@ -57,6 +57,9 @@ export class WindowGauges {
       return this.#plain(`${this.#counted}_at_most`, `${this.#counted} up to the bound`, inBase);
     }
     if (result === "count") return this.#plain(this.#counted, this.#counted);
+    // A gauge may not end in _count either.
+    if (result === "topCount")
+      return this.#plain(`top_${this.#counted}`, `${this.#counted} of the most frequent`);
     return this.#plain(snake(result), result);
   }
 
