@@ -77,6 +77,15 @@ test.each([
   expect(read).toEqual(ROWS);
 });
 
+test("where the converter writes schemas and an event has none, it says null: it is as without", () => {
+  const reader = new ChangeReader(spec("created_at", "us"), AMOUNT);
+  for (const bytes of captured("precise")) {
+    if (bytes === null) continue;
+    const wrapped = `{"schema":null,"payload":${new TextDecoder().decode(bytes)}}`;
+    expect(reader.read(encoder.encode(wrapped))).toEqual(reader.read(bytes));
+  }
+});
+
 test.each(["schemas", "precise", "strings"])("%s: each is later than all before it", (name) => {
   const positions = changes(name, AMOUNT).map((change) => ("position" in change ? change.position : null));
   for (const [at, position] of positions.entries()) {

@@ -64,11 +64,11 @@ export class ChangeReader {
 
   #read(root: Row | string): RowChange | RecordRefusal {
     if (typeof root === "string") return malformed(root);
-    const hasSchema = isObject(root.schema) && "payload" in root;
-    const event = hasSchema ? root.payload : root;
+    const isWrapped = "payload" in root && (isObject(root.schema) || root.schema === null);
+    const event = isWrapped ? root.payload : root;
     if (!isObject(event) || typeof event.op !== "string") return malformed("no change event: it has no op");
     const position = sourcePosition(event.source);
-    const schema = hasSchema ? root.schema : null;
+    const schema = isWrapped ? root.schema : null;
     switch (event.op) {
       case "c":
       case "r":
