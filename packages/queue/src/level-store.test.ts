@@ -434,6 +434,12 @@ describe("a loss that LevelDB does not tell", () => {
     }
   });
 
+  test("the first start has no run before it that could have been killed", async () => {
+    const store = await LevelStore.open({ ...options, path: join(folder, "first") });
+    expect(store.lastEnd).toEqual({ kind: "orderly", synced: null, isLogCut: false });
+    await store.close();
+  });
+
   test("an end whose machine has started since is no kill; without a mark nothing is known", async () => {
     const path = await killed("boot");
     const mark = join(path, "SYNCED");

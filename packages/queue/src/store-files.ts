@@ -50,7 +50,9 @@ export async function examineFiles(path: string): Promise<StoreFiles> {
 async function lastEndOf(path: string, names: readonly string[]): Promise<LastEnd> {
   const synced = await readSyncedNote(path);
   const isCut = synced !== undefined && isLogCut(synced, await logBytes(path, names));
-  const kind = await endKindOf(synced, { isClosed: names.includes("CLOSED") });
+  // A folder that no store was in yet has had no run.
+  const isNew = !names.some((name) => name === "FORMAT" || LEVEL_FILE.test(name));
+  const kind = await endKindOf(synced, { isClosed: isNew || names.includes("CLOSED") });
   return { kind, synced: synced ?? null, isLogCut: isCut };
 }
 
