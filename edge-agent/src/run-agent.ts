@@ -245,27 +245,28 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   );
 
   const shutdown = new Shutdown({ clock: systemClock, log });
-  const statusServer = await StatusServer.start({
-    ...config.http,
-    agent,
-    inputs: inputs.all,
-    reloader,
-    metrics,
-    health,
-    certificates: () =>
-      shownCertificates({
-        inputs: inputs.config,
-        uplink: config.uplink,
-        uplinkCertificate: credentials.certificate,
-      }),
-  });
+  let statusServer: StatusServer | undefined;
   try {
+    statusServer = await StatusServer.start({
+      ...config.http,
+      agent,
+      inputs: inputs.all,
+      reloader,
+      metrics,
+      health,
+      certificates: () =>
+        shownCertificates({
+          inputs: inputs.config,
+          uplink: config.uplink,
+          uplinkCertificate: credentials.certificate,
+        }),
+    });
     await inputs.change(config.inputs);
   } catch (error) {
-    // What listens already would keep the process alive.
+    // What listens already would keep the process alive, and a store that is not closed passes for one that was killed.
     await inputs.stop();
     reloader.stop();
-    await statusServer.stop();
+    await statusServer?.stop();
     await store.close();
     freeSpace.stop();
     throw error;

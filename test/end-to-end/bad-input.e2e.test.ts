@@ -145,6 +145,10 @@ test("a port in use is named with its purpose and its setting", { timeout: 240_0
     expect(text).toMatch(pattern);
     expect(code, text).toBe(1);
   }
+  for (const { process } of [site, broker]) {
+    const again = await outcome(process);
+    expect(again.text).not.toContain("did not end in order");
+  }
   const intake = await prepareCentral(new Works(), { intake: { mqtt: { port } } });
   const { code, text } = await outcome(intake.process);
   expect(text).toMatch(
