@@ -51,6 +51,7 @@ import { readFilePipeline } from "./reload/file-pipeline.ts";
 import { Reloader } from "./reload/reloader.ts";
 import { startPipeline } from "./reload/start-pipeline.ts";
 import { SparkplugHosts } from "./sparkplug/sparkplug-hosts.ts";
+import { agentUrl } from "./status/agent-url.ts";
 import { shownCertificates } from "./status/shown-certificates.ts";
 import { StatusServer } from "./status/status-server.ts";
 import { KafkaUplink } from "./uplink/kafka-uplink.ts";
@@ -278,7 +279,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   log.info("running", {
     inputs: [...inputs.all.map(({ name }) => name), ...(inputs.config.host === null ? [] : ["host"])],
     pipeline: start.version.version,
-    status: `http://${config.http.host}:${statusServer.port}/status`,
+    status: `${agentUrl({ http: { ...config.http, port: statusServer.port } })}/status`,
   });
 
   manager?.ready(() => serviceState(agent));

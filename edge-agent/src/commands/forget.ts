@@ -1,5 +1,6 @@
 import { loadAgentConfig } from "@millrace/config";
 import { type Command, MillraceError } from "@millrace/runtime";
+import { agentUrl } from "../status/agent-url.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { labelText, LABELS_FLAG, parseLabels } from "./labels-flag.ts";
 import { postToAgent } from "./post-to-agent.ts";
@@ -15,7 +16,7 @@ export const forgetCommand: Command = {
     const labels = parseLabels(flags.texts("labels"));
     if (labels === undefined)
       throw new MillraceError("wrong_usage", { command: name, reason: "--labels takes NAME=VALUE" });
-    const url = `http://${config.http.host}:${config.http.port}/series/forget`;
+    const url = `${agentUrl(config)}/series/forget`;
     const answer = await postToAgent<{ readonly forgottenCount: number }>(url, { labels });
     if ("error" in answer) {
       output.out(`${answer.error}\n`);

@@ -1,6 +1,7 @@
 import { loadAgentConfig } from "@millrace/config";
 import { type Command, formatDuration, MillraceError } from "@millrace/runtime";
 import { MAINTENANCE_MS_MAX } from "../actions/maintenance-desk.ts";
+import { agentUrl } from "../status/agent-url.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { labelText, LABELS_FLAG, parseLabels } from "./labels-flag.ts";
 import { postToAgent } from "./post-to-agent.ts";
@@ -34,7 +35,7 @@ export const maintenanceCommand: Command = {
     const isNoneAllowed = flags.isOn("even-if-none");
     const body =
       word === "on" ? { labels, durationMs, isNoneAllowed } : flags.isOn("all") ? { all: true } : { labels };
-    const url = `http://${config.http.host}:${config.http.port}/maintenance/${word}`;
+    const url = `${agentUrl(config)}/maintenance/${word}`;
     const answer = await postToAgent<{
       readonly isChanged: boolean;
       readonly reason: string;

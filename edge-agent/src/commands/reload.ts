@@ -1,6 +1,7 @@
 import { loadAgentConfig } from "@millrace/config";
 import type { Command } from "@millrace/runtime";
 import { isTakenOver, type ReloadReport } from "../reload/reload-report.ts";
+import { agentUrl } from "../status/agent-url.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { postToAgent } from "./post-to-agent.ts";
 
@@ -22,7 +23,7 @@ export const reloadCommand: Command = {
   },
   async run({ flags, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
-    const url = `http://${config.http.host}:${config.http.port}/reload`;
+    const url = `${agentUrl(config)}/reload`;
     const answer = await postToAgent<ReloadReport>(url, { file: flags.isOn("file") }, ANSWER_MS_MAX);
     if ("error" in answer) {
       output.err(`${answer.error}\n`);

@@ -1,5 +1,6 @@
 import { loadAgentConfig } from "@millrace/config";
 import type { Command } from "@millrace/runtime";
+import { agentUrl } from "../status/agent-url.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { postToAgent } from "./post-to-agent.ts";
 import { fetchStatus } from "./status.ts";
@@ -13,7 +14,7 @@ export const resetCommand: Command = {
   async run({ flags, words, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
     const [id] = words;
-    const url = `http://${config.http.host}:${config.http.port}`;
+    const url = agentUrl(config);
     const body = id === "all" ? { all: true } : { id };
     const answer = await postToAgent<{ readonly resetCount: number }>(`${url}/alarms/reset`, body);
     if ("error" in answer) {

@@ -2,6 +2,7 @@ import { loadAgentConfig } from "@millrace/config";
 import { type Command, MillraceError, plainText, reasonOf, systemClock } from "@millrace/runtime";
 import { lastEndText } from "../durability/last-end.ts";
 import type { StatusPage } from "../status/status-server.ts";
+import { agentUrl } from "../status/agent-url.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { labelText } from "./labels-flag.ts";
 import { renderClock } from "./render-clock.ts";
@@ -13,7 +14,7 @@ export const statusCommand: Command = {
   flags: { config: CONFIG_FLAG, json: { type: "switch", summary: "print JSON" } },
   async run({ flags, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
-    const url = `http://${config.http.host}:${config.http.port}/status`;
+    const url = `${agentUrl(config)}/status`;
     const first = await fetchStatus(url);
     if (flags.isOn("json")) {
       output.out(`${JSON.stringify(first, null, 2)}\n`);
