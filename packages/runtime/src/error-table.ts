@@ -9,7 +9,8 @@ export const ERROR_TABLE = {
     retry: "never",
     exitCode: 2,
     message: "cannot read configuration {path}: {reason}",
-    wayOut: "give the right path with --config, or write a commented file with `init`",
+    wayOut:
+      "give the right path with --config, or, of the pipeline, as `pipeline` in that file; `init` writes commented ones",
     meaning: "A configuration file does not exist, or this user may not read it.",
   },
   plan_unreadable: {
