@@ -301,6 +301,13 @@ test.each<[string, string, string[]]>([
     ],
   ],
   [
+    "a name with a blank that is not in brackets",
+    source('json: { value: "$.flow rate" }'),
+    [
+      '3:60: metrics.m.from.json.value is "$.flow rate"; it must be a path such as $.temperature, $.values[0] or $["flow rate"]',
+    ],
+  ],
+  [
     "a label that the topic captures too",
     source("json: { value: $.v, time: { path: $.t, unit: ms }, labels: { line: $.l } }"),
     ["3:106: the topic captures line already; keep one of the two"],

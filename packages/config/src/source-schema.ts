@@ -17,7 +17,7 @@ import {
 export const jsonPath = () =>
   takes(
     z.string().refine((value) => parseJsonPath(value) !== undefined),
-    "a path such as $.temperature or $.values[0]",
+    'a path such as $.temperature, $.values[0] or $["flow rate"]',
   );
 const eachPath = () =>
   takes(
