@@ -63,6 +63,19 @@ describe("the outbox", () => {
     expect([...lanes()]).toEqual(["alarm", "live"]);
   });
 
+  it("says for how long the link is down, however often it is tried meanwhile", async () => {
+    const { agent, time, central } = await bench();
+    agent.start();
+    await time.run(10_000);
+    expect(agent.status().link.state).toBe("up");
+    central.isReachable = false;
+    central.hangUp();
+    await time.run(300_000);
+    const { state, sinceMs } = agent.status().link;
+    expect(state).not.toBe("up");
+    expect(sinceMs).toBeGreaterThan(280_000);
+  });
+
   it("takes anything that central says as proof that the link lives", async () => {
     const { agent, time, central } = await bench();
     agent.start();

@@ -101,7 +101,7 @@ export class Uplink {
   readonly #helloBackoff: Backoff;
   #state: LinkState = "down";
   #reason = "not started";
-  #stateSinceMs: number;
+  #turnedAtMs: number;
   /** Counts connections: an answer that belongs to an earlier one is ignored. */
   #session = 0;
   #isStopped = false;
@@ -134,7 +134,7 @@ export class Uplink {
     const { random } = options;
     this.#backoff = createBackoff({ random, firstMs: 200, maxMs: 15_000 });
     this.#helloBackoff = createBackoff({ random, firstMs: 200, maxMs: 2_000 });
-    this.#stateSinceMs = options.clock.monotonicMs();
+    this.#turnedAtMs = options.clock.monotonicMs();
   }
 
   get isUp(): boolean {
@@ -152,7 +152,7 @@ export class Uplink {
     return {
       state: this.#state,
       reason: this.#reason,
-      sinceMs: Math.round(this.#options.clock.monotonicMs() - this.#stateSinceMs),
+      sinceMs: Math.round(this.#options.clock.monotonicMs() - this.#turnedAtMs),
       clockOffsetMs: this.#clockOffsetMs,
     };
   }
@@ -508,8 +508,10 @@ export class Uplink {
   }
 
   #setState(state: LinkState, reason: string): void {
-    if (this.#state === "up" && state !== "up") this.#downSinceMs = this.#options.clock.monotonicMs();
-    if (this.#state !== state) this.#stateSinceMs = this.#options.clock.monotonicMs();
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#state === "up" && state !== "up") this.#downSinceMs = nowMs;
+    // Each try is a state of its own; to people the link is down until it is up.
+    if ((this.#state === "up") !== (state === "up")) this.#turnedAtMs = nowMs;
     this.#state = state;
     this.#reason = reason;
   }
