@@ -254,22 +254,21 @@ test("init leaves a pipeline that is there alone, and says in words that agent.y
   expect(text).toContain("agent.yaml: it exists already");
 });
 
-test("the status says how many payloads are set aside, what the last was, and where to see them", () => {
+test("the status says how many payloads are set aside, from whom the last of each reason came, and where to see them", () => {
   const url = "http://127.0.0.1:9464/status";
-  const last = {
-    atMs: 0,
-    topic: "f/m1",
-    client: "c",
-    reason: "future",
-    detail: "an hour",
-    head: "",
-    bytes: 0,
-  } as const;
+  const last = { topic: "f/m1", client: "c", detail: "an hour", head: "MQ==", bytes: 1 };
+  const quarantine = [
+    { ...last, atMs: 0, reason: "future" },
+    { ...last, atMs: 1, reason: "malformed", detail: "no number" },
+    { ...last, atMs: 2, reason: "future" },
+  ] as const;
   expect(renderQuarantine({ quarantineCount: 0, quarantine: [] }, url)).toEqual([]);
-  expect(renderQuarantine({ quarantineCount: 7, quarantine: [last] }, url)).toEqual([
-    "  quarantine holds 7; the latest of this run: `quarantine` in http://127.0.0.1:9464/status",
-    "  the last: future, f/m1, an hour",
+  expect(renderQuarantine({ quarantineCount: 7, quarantine }, url)).toEqual([
+    "  quarantine holds 7: `doctor --quarantine`, or the latest of this run at http://127.0.0.1:9464/status; of each reason the last:",
+    "    1970-01-01T00:00:00.002Z  future  f/m1 from c: an hour; 1 bytes: 1",
+    "    1970-01-01T00:00:00.001Z  malformed  f/m1 from c: no number; 1 bytes: 1",
   ]);
+  expect(renderQuarantine({ quarantineCount: 7, quarantine: [] }, url)).toHaveLength(1);
 });
 
 test("the status names who wanted more series than a metric may have", () => {
@@ -291,7 +290,9 @@ test("an alarm is shown with its machine, its latch and its action", () => {
     id: "a1",
     labels: { machine: "m1" },
     message: "too hot",
-    value: 91,
+    severity: 900,
+    activeAtMs: 1_700_000_000_000,
+    value: 91.30571787899998,
     limit: 90,
     action: "confirmed",
     clearedAtMs: 5,
@@ -299,7 +300,7 @@ test("an alarm is shown with its machine, its latch and its action", () => {
     isHistorical: false,
   } as const;
   expect(renderAlarm(alarm)).toBe(
-    "  a1  machine=m1  too hot  value 91, limit 90  condition over  latched  action confirmed",
+    "  a1  severity 900  since 2023-11-14T22:13:20.000Z  machine=m1  too hot  value 91.30572, limit 90  condition over  latched  action confirmed",
   );
 });
 

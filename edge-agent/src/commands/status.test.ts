@@ -40,6 +40,8 @@ function pageOf(said: string) {
         id: said,
         labels: { machine: said },
         message: said,
+        severity: 1,
+        activeAtMs: 0,
         value: 1,
         limit: 1,
         action: "none",
@@ -126,7 +128,9 @@ test("a stranger's text clears no screen, adds no line and turns no writing roun
 test("a stranger's text without end leaves the rest of its line to be read", () => {
   const lines = render("x".repeat(1_000_000));
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(1_001);
-  expect(lines.find((line) => line.startsWith("  the last: malformed, "))).toMatch(/^[^x]+x{200}…, x{200}…$/);
+  expect(lines.find((line) => line.includes("  malformed  "))).toMatch(
+    /^[^x]+x{200}… from x{200}…: x{200}…; 1 bytes: $/,
+  );
   expect(lines.find((line) => line.startsWith("in maintenance: "))).toMatch(
     /machine=x{192}…, for 0\.0 s more \(x{200}…\)$/,
   );

@@ -6,6 +6,7 @@ import { agentUrl } from "../status/agent-url.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { labelText } from "./labels-flag.ts";
 import { renderClock } from "./render-clock.ts";
+import { renderQuarantined } from "./render-quarantined.ts";
 import { seriesText } from "./series-text.ts";
 
 /** `millrace-agent status`: asks the running agent and prints what it sees, queues and has lost. */
@@ -111,7 +112,7 @@ export function renderStatus(page: StatusPage, url: string, earlier?: EarlierInp
     ...page.commands.map((delivery) => renderDelivery(delivery, clock.wallMs)),
     ...renderUnseen(page.rules),
     page.alarms.length === 0 ? "no active alarms" : "active alarms",
-    ...page.alarms.map(renderAlarm),
+    ...page.alarms.toSorted((left, right) => right.severity - left.severity).map(renderAlarm),
   ];
   return lines.map((line) => plainText(line, LINE_LENGTH_MAX)).join("\n");
 }
@@ -195,6 +196,8 @@ export function renderInput(input: StatusPage["inputs"][number], earlier?: Earli
   return [`  ${input.name.padEnd(9)} ${state}${counted.join("")}`, ...files];
 }
 
+const VALUE_DIGITS = 7;
+
 /** The labels tell the same rule on two machines apart. */
 export function renderAlarm(
   alarm: Pick<
@@ -202,6 +205,8 @@ export function renderAlarm(
     | "id"
     | "labels"
     | "message"
+    | "severity"
+    | "activeAtMs"
     | "value"
     | "limit"
     | "action"
@@ -223,7 +228,18 @@ export function renderAlarm(
     ...(alarm.heldBack === undefined ? [] : [`command held back: ${alarm.heldBack.replaceAll("_", " ")}`]),
     ...(alarm.action === "none" ? [] : [`action ${alarm.action}`]),
   ];
-  return `  ${plainText(alarm.id)}  ${[...labels, plainText(alarm.message), `value ${alarm.value}, limit ${alarm.limit}`, ...marks].join("  ")}`;
+  const { severity, activeAtMs, limit } = alarm;
+  // Silence is measured to the microsecond.
+  const value = Number(alarm.value.toPrecision(VALUE_DIGITS));
+  const what = [
+    `severity ${severity}`,
+    `since ${new Date(activeAtMs).toISOString()}`,
+    ...labels,
+    plainText(alarm.message),
+    `value ${value}, limit ${limit}`,
+    ...marks,
+  ];
+  return `  ${plainText(alarm.id)}  ${what.join("  ")}`;
 }
 
 const OFFLINE_SHOWN_MAX = 10;
@@ -273,18 +289,22 @@ export function renderRefusedSeries(refused: StatusPage["refusedSeries"]): reado
   );
 }
 
-/** What was set aside last, and where the rest is. */
+const REASONS_SHOWN_MAX = 5;
+
+/** What was set aside last for each reason, and where the rest is. */
 export function renderQuarantine(
   page: Pick<StatusPage, "quarantine" | "quarantineCount">,
   url: string,
 ): readonly string[] {
   if (page.quarantineCount === 0) return [];
-  const last = page.quarantine.at(-1);
+  const lastOfReason = page.quarantine
+    .toReversed()
+    .filter(({ reason }, at, all) => all.findIndex((one) => one.reason === reason) === at)
+    .slice(0, REASONS_SHOWN_MAX);
+  const where = `\`doctor --quarantine\`, or the latest of this run at ${url}`;
   return [
-    `  quarantine holds ${page.quarantineCount}; the latest of this run: \`quarantine\` in ${url}`,
-    ...(last === undefined
-      ? []
-      : [`  the last: ${last.reason}, ${plainText(last.topic)}, ${plainText(last.detail)}`]),
+    `  quarantine holds ${page.quarantineCount}: ${where}${lastOfReason.length === 0 ? "" : "; of each reason the last:"}`,
+    ...lastOfReason.map((payload) => `    ${renderQuarantined(payload)}`),
   ];
 }
 
