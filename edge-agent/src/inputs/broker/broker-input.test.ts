@@ -75,6 +75,16 @@ test("a publish with the retain flag is retained, though fresh, even where the b
   await vi.waitFor(() => expect(arrivals.map(({ topic }) => topic)).toEqual(["t", "t/will"]));
 });
 
+test("a client without a name of its own goes by the address that it comes from", async () => {
+  const arrivals: Arrival[] = [];
+  const input = await brokerWith((arrival) => {
+    arrivals.push(arrival);
+  });
+  const client = await sensor(input, { clientId: "" });
+  await client.publishAsync("t", "1", { qos: 1 });
+  expect(arrivals).toMatchObject([{ client: expect.stringMatching(/^127\.0\.0\.1:\d+$/) }]);
+});
+
 test("an oversized payload is handed over as such and acknowledged; a huge packet closes its connection", async () => {
   const arrivals: Arrival[] = [];
   const input = await brokerWith(

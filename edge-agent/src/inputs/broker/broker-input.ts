@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { Aedes, type AedesOptions, type Client, type PublishPacket } from "aedes";
 import { BrokerConnections } from "./broker-connections.ts";
 import { newBrokerCounts } from "./broker-counts.ts";
@@ -268,6 +268,9 @@ export class BrokerInput implements Input {
         this.#connections.setKeepAlive(client, (packet.keepalive ?? 0) * 1_000);
         // aedes does not see direct publishes: `KeepAlive` watches in its place.
         packet.keepalive = 0;
+        // A name that aedes makes up leads nobody to the sender. What is kept under one outlives its connection.
+        if (packet.clean && packet.clientId === "" && client.conn instanceof Socket)
+          packet.clientId = `${client.conn.remoteAddress}:${client.conn.remotePort}`;
         done(null, true);
       },
       authenticate: (client, user, password, done) => {
