@@ -119,6 +119,20 @@ function readBySuggestion(messages: readonly (readonly [string, string])[]) {
 
 test.each<[string, (readonly [string, string])[], ReturnType<typeof readBySuggestion>]>([
   [
+    "several values that say their units, named by what they stand in",
+    [
+      [
+        "plant/press-1/state",
+        `{"ts":${NOW_MS},"temperature":{"value":71.5,"unit":"C"},"torque":{"v":4,"unit":"Nm"},"rpm":9}`,
+      ],
+    ],
+    [
+      { name: "temperature", unit: "°C", labels: ["press"], values: [71.5] },
+      { name: "torque", unit: "Nm", labels: ["press"], values: [4] },
+      { name: "rpm", unit: "1/min", labels: ["press"], values: [9] },
+    ],
+  ],
+  [
     "a value that says its unit, named by its topic",
     [
       ["plant/press-1/temp", `{"value":71.5,"unit":"C","ts":${NOW_MS}}`],

@@ -28,6 +28,19 @@ function nameOf(path: string): string {
   return String(parseJsonPath(path)?.at(-1) ?? "value");
 }
 
+/** What a value is called: of several the last name that says more than that it is one; null: by the topic. */
+function metricName(path: string, isOnly: boolean): string | null {
+  const name = nameOf(path);
+  if (isOnly) return fieldNames.isGeneric(name) ? null : name;
+  const steps = parseJsonPath(path) ?? [];
+  return String(steps.findLast((step) => typeof step === "string" && !fieldNames.isGeneric(step)) ?? name);
+}
+
+/** The same text for all that stands in one object. */
+function objectOf(path: string): string {
+  return JSON.stringify(parseJsonPath(path)?.slice(0, -1));
+}
+
 function elementValues(
   elements: readonly object[],
   {
@@ -57,7 +70,7 @@ function valuesOf(
   const everyValue = (path: string) => leavesOf.map((leaf) => leaf.get(path));
   const time = given.time ?? timeOf(leavesOf, nowMs);
   const quality = shared.find((path) => fieldNames.isQuality(nameOf(path)));
-  const unitPath = shared.find((path) => fieldNames.isUnit(nameOf(path)));
+  const unitPaths = shared.filter((path) => fieldNames.isUnit(nameOf(path)));
   const values = shared.filter(
     (path) =>
       path !== time?.path &&
@@ -66,10 +79,16 @@ function valuesOf(
       everyValue(path).every((value) => typeof value === "number"),
   );
   // One unit beside several values may be that of any.
-  const unit = unitPath !== undefined && values.length === 1 ? fieldNames.unitOf(everyValue(unitPath)) : null;
+  const unitOf = (path: string): string | null => {
+    const isBeside = (other: string) => objectOf(other) === objectOf(path);
+    const isAlone = values.filter(isBeside).length === 1;
+    const unitPath =
+      (isAlone ? unitPaths.find(isBeside) : undefined) ?? (values.length === 1 ? unitPaths[0] : undefined);
+    return unitPath === undefined ? null : fieldNames.unitOf(everyValue(unitPath));
+  };
   return values.map((path) => ({
-    name: fieldNames.isGeneric(nameOf(path)) && values.length === 1 ? null : nameOf(path),
-    unit,
+    name: metricName(path, values.length === 1),
+    unit: unitOf(path),
     payload: {
       kind: "json",
       ...(given.each === undefined ? {} : { each: given.each }),
