@@ -227,6 +227,11 @@ test.each<[string, string, string[]]>([
     ["4:1: inputs is empty; it must have at least one of broker, mqtt, http, files, host"],
   ],
   [
+    "host sensors of another site, which nobody would see",
+    MINIMAL.replace("host: {}", "host: { labels: { site: other } }"),
+    ["4:35: inputs.host.labels.site is other, the agent's site is alpha; leave it out"],
+  ],
+  [
     "a bad agent name",
     MINIMAL.replace("press-hall-1", "press/1"),
     [

@@ -48,6 +48,12 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       `http.port is ${file.http.port}, and so is inputs.broker.port; give each its own`,
     );
   }
+  const hostSite = host?.labels["site"];
+  if (hostSite !== undefined && hostSite !== file.site)
+    reader.problem(
+      ["inputs", "host", "labels", "site"],
+      `inputs.host.labels.site is ${hostSite}, the agent's site is ${file.site}; leave it out`,
+    );
   const { kafka, url: uplinkUrl } = file.uplink;
   const pathOf = (path: string | undefined) => (path === undefined ? null : reader.resolvePath(path));
   if ((uplinkUrl === undefined) === (kafka === undefined)) {
