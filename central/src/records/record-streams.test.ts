@@ -1,7 +1,7 @@
 // What all streams of records change goes into one commit, however much it is.
 import { MemoryStore } from "@millrace/queue";
 import { expect, test, vi } from "vitest";
-import { CENTRAL_KEYS } from "../core/central-keys.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
 import { RecordStreams } from "./record-streams.ts";
 import { AMOUNT, bytesOf, ORDERS } from "./staged-records.test-support.ts";
 
