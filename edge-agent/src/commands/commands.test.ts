@@ -4,9 +4,11 @@ import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  symlinkSync,
   truncateSync,
   unlinkSync,
   writeFileSync,
@@ -75,6 +77,16 @@ test("doctor where there is no store says so and makes none", async () => {
   expect(text).toContain("there is no store");
   expect(code).toBe(1);
   expect(existsSync(dataFolder)).toBe(false);
+});
+
+test("doctor that may not look into the folder does not say that there is no store", async () => {
+  const { dataFolder, doctor } = await agentFolder();
+  mkdirSync(dataFolder);
+  // What keeps root out, too.
+  symlinkSync("store", join(dataFolder, "store"));
+  const { code, text } = await doctor();
+  expect(text).toContain(`cannot open store ${join(dataFolder, "store")}: `);
+  expect(code).toBe(1);
 });
 
 test("doctor examines, lists, exports and repairs what an agent has left", async () => {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { isLogDamaged } from "./log-damage.ts";
 import { type EndKind, endKindOf, isLogCut, readSyncedNote, type SyncedNote } from "./synced-mark.ts";
@@ -29,9 +29,13 @@ export interface LastEnd {
   readonly isLogCut: boolean;
 }
 
-/** Whether there is a store, or what damage has left of one. */
+/** Whether there is a store, or what damage has left of one. Where nobody may look, opening it says why. */
 export function isStoreAt(path: string): boolean {
-  return existsSync(path) && readdirSync(path).some((name) => LEVEL_FILE.test(name));
+  try {
+    return readdirSync(path).some((name) => LEVEL_FILE.test(name));
+  } catch (error) {
+    return !(error instanceof Error && "code" in error && error.code === "ENOENT");
+  }
 }
 
 export async function examineFiles(path: string): Promise<StoreFiles> {
