@@ -1,14 +1,16 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { ZstdContext } from "./zstd-context.ts";
+import { ZSTD_LEVEL, ZstdPacker } from "./zstd-packer.ts";
+import { ZstdUnpacker } from "./zstd-unpacker.ts";
 
 /** zstd for batch bodies; has the shape of wire's `Compression`. */
 export const zstdCompression = {
   compress(bytes: Uint8Array): Uint8Array {
-    return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } });
+    const params = { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL };
+    return packer.pack(bytes) ?? zstdCompressSync(bytes, { params });
   },
   /** Throws when the bytes are damaged or would unpack to more than `rawBytesMax`. */
   decompress(bytes: Uint8Array, rawBytesMax: number): Uint8Array {
-    const unpacked = context.unpack(bytes, rawBytesMax);
+    const unpacked = unpacker.unpack(bytes, rawBytesMax);
     if (unpacked !== null) return unpacked;
     const maxOutputLength = Math.max(1, rawBytesMax);
     // Room for all of it at once; the default is 64 KiB for each body, however small.
@@ -17,10 +19,8 @@ export const zstdCompression = {
   },
 };
 
-const context = new ZstdContext();
+const packer = new ZstdPacker();
+const unpacker = new ZstdUnpacker();
 
 const CHUNK_BYTES_MIN = 64;
 const CHUNK_BYTES_MAX = 65_536;
-
-/** zstd's own default: pane batches are small, higher levels gain a few per cent for several times the work. */
-const LEVEL = 3;

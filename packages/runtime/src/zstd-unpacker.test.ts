@@ -2,18 +2,18 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ZstdContext } from "./zstd-context.ts";
+import { ZstdUnpacker } from "./zstd-unpacker.ts";
 import { zstdContentBytes } from "./zstd-frame.ts";
 
 const NONE = 1 << 20;
 
 test("this Node has the handle that it is made of", () => {
   const raw = new TextEncoder().encode("press-1 21.5 ".repeat(100));
-  expect(new ZstdContext().unpack(zstdCompressSync(raw), raw.length)).toEqual(raw);
+  expect(new ZstdUnpacker().unpack(zstdCompressSync(raw), raw.length)).toEqual(raw);
 });
 
 test("frame after frame of every size, as Node unpacks them; what was handed out stays as it is", () => {
-  const context = new ZstdContext();
+  const context = new ZstdUnpacker();
   const bytes = fc.oneof(
     fc.uint8Array({ minLength: 1, maxLength: 300 }),
     fc
@@ -40,7 +40,7 @@ test("frame after frame of every size, as Node unpacks them; what was handed out
 });
 
 test("a damaged frame is null or what Node makes of it, and the next is unpacked whole", () => {
-  const context = new ZstdContext();
+  const context = new ZstdUnpacker();
   const raw = Uint8Array.from({ length: 3_000 }, (_, at) => (at * at) >> 5);
   const sound = zstdCompressSync(raw);
   const damaged = fc.oneof(
