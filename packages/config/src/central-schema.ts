@@ -33,7 +33,7 @@ import {
 
 /** `records.<name>.kafka` as people write it. */
 export const kafkaRecordsSchema = z.strictObject({
-  brokers: kafkaUplinkSchema.shape.brokers,
+  brokers: kafkaUplinkSchema().shape.brokers,
   topic: kafkaTopic().describe("The topic; central waits until it exists."),
   group: identifier()
     .optional()
@@ -41,7 +41,7 @@ export const kafkaRecordsSchema = z.strictObject({
       "Consumer group under which its positions are shown; no other program may read the topic in it. Default: `millrace-`, the stream's name and an id of central's store.",
     ),
   tls: kafkaTls("central"),
-  sasl: kafkaUplinkSchema.shape.sasl,
+  sasl: kafkaUplinkSchema().shape.sasl,
 });
 
 /** `records.<name>.debezium` as people write it. */
@@ -182,7 +182,7 @@ export const centralSchema = z.strictObject({
         .describe("A broker of others (MQTT 5) that agents' uplinks connect to, beside the listener."),
       kafka: z
         .strictObject({
-          brokers: kafkaUplinkSchema.shape.brokers,
+          brokers: kafkaUplinkSchema().shape.brokers,
           topic: kafkaTopic()
             .prefault("millrace.panes.v1")
             .describe(
@@ -195,7 +195,7 @@ export const centralSchema = z.strictObject({
               "While a central without its store reads the topic anew: how long a partition that gives nothing holds the others back. Then they go on, and windows stay provisional until it is read.",
             ),
           tls: kafkaTls("central"),
-          sasl: kafkaUplinkSchema.shape.sasl,
+          sasl: kafkaUplinkSchema().shape.sasl,
         })
         .optional()
         .describe(

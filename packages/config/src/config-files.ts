@@ -15,12 +15,12 @@ export const CONFIG_FILES: readonly ConfigFile[] = [
   {
     name: "agent",
     purpose: "Who and where one agent is: identity, store, inputs, uplink.",
-    schema: agentSchema,
+    schema: agentSchema(),
   },
   {
     name: "pipeline",
     purpose: "What is measured, aggregated and watched; the same file for every agent and for central.",
-    schema: pipelineSchema,
+    schema: pipelineSchema(),
   },
   {
     name: "central",

@@ -5,14 +5,17 @@ import { ConfigReader } from "./config-reader.ts";
 import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
+import { Remade } from "./remade.ts";
 import { resolveHttpInput } from "./resolve-http-input.ts";
 import { resolveKafka } from "./resolve-kafka.ts";
 import { resolveTailedFiles } from "./resolve-tailed-files.ts";
 
+const schema = new Remade(agentSchema);
+
 /** Reads agent.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
 export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded<AgentConfig> {
   const reader = new ConfigReader(path, options);
-  const file = reader.parse(agentSchema, reader.source.toValue());
+  const file = reader.parse(schema.get(), reader.source.toValue());
   if (file === undefined) return reader.refuse();
   const { broker, mqtt, http, files, host } = file.inputs;
   if ([broker, mqtt, http, host].every((input) => input === undefined) && files.length === 0) {
@@ -212,6 +215,6 @@ function resolveRecorder({
   before,
   after,
   by,
-}: NonNullable<z.output<typeof agentSchema>["recorder"]>): RecorderConfig {
+}: NonNullable<z.output<ReturnType<typeof agentSchema>>["recorder"]>): RecorderConfig {
   return { bytesMax, beforeMs: before, afterMs: after, by };
 }

@@ -6,6 +6,7 @@ import type { Loaded, LoadOptions } from "./load.ts";
 import { checkPipeline, labelNames, type NamesInFile } from "./pipeline-checks.ts";
 import { type PipelineFile, pipelineSchema } from "./pipeline-schema.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { Remade } from "./remade.ts";
 import { toDistinctRule } from "./to-distinct-rule.ts";
 import { toMetricSource } from "./to-metric-source.ts";
 import { isOfCentral } from "./window-rule-checks.ts";
@@ -15,14 +16,16 @@ import { toWindowRule } from "./to-window-rule.ts";
 import { toWindowSpec } from "./to-window-spec.ts";
 import { toZoneShape } from "./to-zone-shape.ts";
 
+const schema = new Remade(pipelineSchema);
+
 /** Reads pipeline.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
 export function loadPipeline(path: string, options: LoadOptions = {}): Loaded<Pipeline> {
   const reader = new ConfigReader(path, options);
   const value = reader.source.toValue();
-  const file = reader.parse(pipelineSchema, value);
+  const file = reader.parse(schema.get(), value);
   if (file === undefined) {
     // The sound parts are checked all the same, so that all that is wrong is said at once.
-    const sound = pipelineSchema.safeParse(withoutBroken(value));
+    const sound = schema.get().safeParse(withoutBroken(value));
     if (sound.success) checkPipeline(reader, sound.data, namesOf(value));
     return reader.refuse();
   }
@@ -97,12 +100,13 @@ const SECTIONS = ["metrics", "windows", "rules", "zones"] as const;
 
 /** The file without its broken entries and keys. */
 function withoutBroken(value: unknown): unknown {
+  const { shape } = schema.get();
   const parts: Record<string, Record<string, unknown>> = {};
   for (const section of SECTIONS) {
     parts[section] = {};
     for (const name of namesIn(value, section)) {
       const entry = entryOf(entryOf(value, section), name);
-      if (pipelineSchema.shape[section].safeParse({ [name]: entry }).success) parts[section][name] = entry;
+      if (shape[section].safeParse({ [name]: entry }).success) parts[section][name] = entry;
     }
   }
   return { version: 1, ...parts };

@@ -7,7 +7,7 @@ import { isOpenHost } from "./open-host.ts";
 /** `inputs.http` with its secrets and certificates read. */
 export function resolveHttpInput(
   reader: ConfigReader,
-  http: z.output<typeof httpInputSchema>,
+  http: z.output<ReturnType<typeof httpInputSchema>>,
 ): HttpInputConfig {
   const path = ["inputs", "http"];
   const users = http.users.map((entry, index): HttpUser => {

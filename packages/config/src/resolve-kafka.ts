@@ -10,7 +10,9 @@ import type { KeyPath } from "./yaml-source.ts";
 export function resolveKafka(
   reader: ConfigReader,
   path: KeyPath,
-  kafka: Pick<z.output<typeof kafkaUplinkSchema>, "brokers" | "tls" | "sasl"> & { readonly clientId: string },
+  kafka: Pick<z.output<ReturnType<typeof kafkaUplinkSchema>>, "brokers" | "tls" | "sasl"> & {
+    readonly clientId: string;
+  },
 ): KafkaConnectionConfig {
   const { brokers, clientId, tls, sasl } = kafka;
   const here = pathText(path);

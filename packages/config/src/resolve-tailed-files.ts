@@ -7,7 +7,7 @@ import type { tailedFileSchema } from "./agent-schema.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import type { KeyPath } from "./yaml-source.ts";
 
-type TailedFile = z.output<typeof tailedFileSchema>;
+type TailedFile = z.output<ReturnType<typeof tailedFileSchema>>;
 
 /** `inputs.files` with paths, topics and patterns checked. */
 export function resolveTailedFiles(reader: ConfigReader, files: readonly TailedFile[]): TailedFileConfig[] {

@@ -55,10 +55,10 @@ export const redisSinkSchema = z.strictObject({
 
 /** `sinks.kafka` as people write it. */
 export const kafkaSinkSchema = z.strictObject({
-  brokers: kafkaUplinkSchema.shape.brokers,
+  brokers: kafkaUplinkSchema().shape.brokers,
   clientId: identifier().prefault("millrace-central").describe("Name at the brokers."),
   tls: kafkaTls("central"),
-  sasl: kafkaUplinkSchema.shape.sasl,
+  sasl: kafkaUplinkSchema().shape.sasl,
   windows: windows(),
   provisional: provisional(),
   alarms: alarms(),

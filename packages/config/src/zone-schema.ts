@@ -31,48 +31,49 @@ const ring = () =>
   );
 
 /** One of `zones` as people write it. */
-export const zoneSchema = z.strictObject({
-  circle: z
-    .strictObject({
-      center: position().describe("Its centre."),
-      radiusKm: takes(
-        z.number().positive().max(RADIUS_KM_MAX),
-        `km, a number above 0 and up to ${RADIUS_KM_MAX}`,
-      ).describe("What is no further than this from the centre, along the great circle, is in it."),
-    })
-    .optional()
-    .describe("A circle."),
-  polygon: takes(
-    z
-      .array(ring())
-      .min(1)
-      .refine((rings) => rings.flat().length <= POSITIONS_MAX),
-    `a list of closed rings of [longitude, latitude], the outer one and then its holes, of at most ${POSITIONS_MAX} positions together`,
-  )
-    .optional()
-    .describe("Instead: the coordinates of a GeoJSON Polygon."),
-  corridor: z
-    .strictObject({
-      line: explains(
-        takes(
-          z
-            .array(position())
-            .min(1)
-            .max(POSITIONS_MAX)
-            .refine((positions) => lineMistake(positions) === undefined),
-          `the coordinates of a GeoJSON LineString, [longitude, latitude] of its bends, 1 to ${POSITIONS_MAX}`,
+export const zoneSchema = () =>
+  z.strictObject({
+    circle: z
+      .strictObject({
+        center: position().describe("Its centre."),
+        radiusKm: takes(
+          z.number().positive().max(RADIUS_KM_MAX),
+          `km, a number above 0 and up to ${RADIUS_KM_MAX}`,
+        ).describe("What is no further than this from the centre, along the great circle, is in it."),
+      })
+      .optional()
+      .describe("A circle."),
+    polygon: takes(
+      z
+        .array(ring())
+        .min(1)
+        .refine((rings) => rings.flat().length <= POSITIONS_MAX),
+      `a list of closed rings of [longitude, latitude], the outer one and then its holes, of at most ${POSITIONS_MAX} positions together`,
+    )
+      .optional()
+      .describe("Instead: the coordinates of a GeoJSON Polygon."),
+    corridor: z
+      .strictObject({
+        line: explains(
+          takes(
+            z
+              .array(position())
+              .min(1)
+              .max(POSITIONS_MAX)
+              .refine((positions) => lineMistake(positions) === undefined),
+            `the coordinates of a GeoJSON LineString, [longitude, latitude] of its bends, 1 to ${POSITIONS_MAX}`,
+          ),
+          lineMistake,
+        ).describe(
+          "The line: a road, a pipeline, a shipping lane; straight in longitude and latitude from bend to bend.",
         ),
-        lineMistake,
-      ).describe(
-        "The line: a road, a pipeline, a shipping lane; straight in longitude and latitude from bend to bend.",
-      ),
-      withinKm: takes(
-        z.number().positive().max(WITHIN_KM_MAX),
-        `km, a number above 0 and up to ${WITHIN_KM_MAX}`,
-      ).describe("What is no further than this from the line is in it."),
-    })
-    .optional()
-    .describe("Instead: what is near a line."),
-});
+        withinKm: takes(
+          z.number().positive().max(WITHIN_KM_MAX),
+          `km, a number above 0 and up to ${WITHIN_KM_MAX}`,
+        ).describe("What is no further than this from the line is in it."),
+      })
+      .optional()
+      .describe("Instead: what is near a line."),
+  });
 
-export type ZoneFile = z.output<typeof zoneSchema>;
+export type ZoneFile = z.output<ReturnType<typeof zoneSchema>>;
