@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import {
   certificateEndMs,
   type Health,
@@ -8,11 +9,11 @@ import {
   toListenError,
 } from "@millrace/runtime";
 import type { Labels } from "@millrace/stream";
-import fastify, { type FastifyInstance } from "fastify";
 import type { Agent } from "../agent.ts";
 import type { InputStatus, ReadingInput } from "../inputs/input.ts";
 import { MAINTENANCE_MS_MAX } from "../actions/maintenance-desk.ts";
 import type { AgentStatus } from "./agent-status.ts";
+import { type JsonAnswer, type JsonRoute, JsonServer } from "./json-server.ts";
 import type { Reloader } from "../reload/reloader.ts";
 
 export interface StatusServerOptions {
@@ -44,13 +45,12 @@ export interface StatusPage extends AgentStatus {
  * from a page of another origin.
  */
 export class StatusServer {
-  readonly #server: FastifyInstance;
+  readonly #server: JsonServer;
   readonly #options: StatusServerOptions;
 
   private constructor(options: StatusServerOptions) {
     this.#options = options;
-    this.#server = fastify({ forceCloseConnections: true, bodyLimit: 16 * 1024 });
-    this.#addRoutes();
+    this.#server = new JsonServer({ routes: this.#routes(), refusal: (request) => this.#refusal(request) });
   }
 
   static async start(options: StatusServerOptions): Promise<StatusServer> {
@@ -70,12 +70,11 @@ export class StatusServer {
   }
 
   get port(): number {
-    const address = this.#server.server.address();
-    return typeof address === "object" && address !== null ? address.port : this.#options.port;
+    return this.#server.port;
   }
 
-  async stop(): Promise<void> {
-    await this.#server.close();
+  stop(): Promise<void> {
+    return this.#server.close();
   }
 
   #page(): StatusPage {
@@ -86,92 +85,99 @@ export class StatusServer {
     };
   }
 
-  #addRoutes(): void {
-    const { agent, metrics, health, host, allowedHosts } = this.#options;
-    this.#server.addHook("onRequest", async ({ headers }, reply) => {
-      const error = hostRefusal(headers.host, [host, ...allowedHosts]);
-      return error === null ? undefined : reply.code(421).send({ error });
-    });
-    this.#server.addHook("onRequest", async ({ method, headers }, reply) => {
-      if (method !== "POST") return undefined;
-      const { origin, host: asked, "content-type": contentType = "none" } = headers;
-      if (!isOwnOrigin(origin, asked))
-        return reply.code(403).send({ error: `origin ${origin} may only read` });
-      // Of another origin a browser sends no JSON without leave, which nobody here gives.
-      if (/^application\/json\s*(?:;|$)/i.test(contentType)) return undefined;
-      const error = `cannot take a body of content-type ${contentType}: it must be application/json`;
-      return reply.code(415).send({ error });
-    });
-    this.#server.get("/status", () => this.#page());
-    this.#server.get("/metrics", async ({ headers }, reply) => {
-      this.#observe(agent.status());
-      for (const input of this.#options.inputs) this.#observeInput(input.status());
-      this.#observeCertificates();
-      const { contentType, text } = await metrics.exposition({ accept: headers.accept });
-      return reply.type(contentType).header("vary", "accept").send(text);
-    });
-    for (const [path, kind] of [
-      ["/healthz", "alive"],
-      ["/readyz", "ready"],
-    ] as const) {
-      this.#server.get(path, (_request, reply) => {
-        const report = health.report(kind);
-        return reply.code(report.isOk ? 200 : 503).send(report);
-      });
-    }
-    this.#server.post("/alarms/reset", (request, reply) => {
-      const which = parseReset(request.body);
-      if (which === undefined)
-        return reply.code(400).send({ error: 'expected { "id": "…" } or { "all": true }' });
-      return reply.send(agent.resetAlarms(which, askedBy(request.body)));
-    });
-    this.#addMaintenance();
-    this.#server.post("/reload", async ({ body }, reply) => {
-      const { reloader } = this.#options;
-      if (reloader === undefined) return reply.code(404).send({ error: "nothing here can be reloaded" });
-      const isFileWanted = fieldOf(body, "file") === true;
-      return reply.send(await reloader.reload(askedBy(body), { isFileWanted }));
-    });
-    this.#server.post("/series/forget", ({ body }, reply) => {
-      const labels = labelsIn(body);
-      if (labels === undefined || Object.keys(labels).length === 0)
-        return reply.code(400).send({ error: 'expected { "labels": { … } } with at least one label' });
-      const { problem } = agent.checkLabels(labels);
-      if (problem !== null) return reply.code(400).send({ error: problem });
-      return reply.send(agent.forgetSeries(labels, askedBy(body)));
-    });
+  #refusal({ method, headers }: Pick<IncomingMessage, "method" | "headers">): JsonAnswer | null {
+    const { host, allowedHosts } = this.#options;
+    const error = hostRefusal(headers.host, [host, ...allowedHosts]);
+    if (error !== null) return { status: 421, body: { error } };
+    if (method !== "POST") return null;
+    const { origin, host: asked, "content-type": contentType = "none" } = headers;
+    if (!isOwnOrigin(origin, asked))
+      return { status: 403, body: { error: `origin ${origin} may only read` } };
+    // Of another origin a browser sends no JSON without leave, which nobody here gives.
+    if (/^application\/json\s*(?:;|$)/i.test(contentType)) return null;
+    return {
+      status: 415,
+      body: { error: `cannot take a body of content-type ${contentType}: it must be application/json` },
+    };
   }
 
-  #addMaintenance(): void {
+  #routes(): ReadonlyMap<string, JsonRoute> {
     const { agent } = this.#options;
-    const { maintenance } = agent;
-    this.#server.post("/maintenance/on", ({ body }, reply) => {
-      const labels = labelsIn(body);
-      const durationMs = fieldOf(body, "durationMs");
-      const isSound = typeof durationMs === "number" && durationMs > 0 && durationMs <= MAINTENANCE_MS_MAX;
-      if (labels === undefined || !isSound) {
-        const error = 'expected { "labels": { … }, "durationMs": … } with at most 31 days';
-        return reply.code(400).send({ error });
-      }
-      const { problem, seriesCount } = agent.checkLabels(labels);
-      if (problem !== null) return reply.code(400).send({ error: problem });
-      const isOfNothing = seriesCount === 0 && Object.keys(labels).length > 0;
-      if (isOfNothing && fieldOf(body, "isNoneAllowed") !== true)
-        return reply.send({ isChanged: false, reason: NO_SERIES, seriesCount });
-      const isChanged = maintenance.begin(labels, durationMs, askedBy(body));
-      const reason = isChanged ? "" : "as many maintenances stand as there may be";
-      return reply.send({ isChanged, reason, seriesCount });
-    });
-    this.#server.post("/maintenance/off", ({ body }, reply) => {
-      const which = fieldOf(body, "all") === true ? "all" : labelsIn(body);
-      if (which === undefined)
-        return reply.code(400).send({ error: 'expected { "labels": { … } } or { "all": true }' });
-      const isChanged = maintenance.end(which, askedBy(body));
-      return reply.send({
-        isChanged,
-        reason: isChanged ? "" : "there is no such maintenance; `status` lists them",
-      });
-    });
+    return new Map<string, JsonRoute>([
+      ["GET /status", () => ({ body: this.#page() })],
+      ["GET /metrics", ({ headers }) => this.#exposition(headers.accept)],
+      ["GET /healthz", () => this.#health("alive")],
+      ["GET /readyz", () => this.#health("ready")],
+      [
+        "POST /alarms/reset",
+        ({ body }) => {
+          const which = parseReset(body);
+          return which === undefined
+            ? mistake('expected { "id": "…" } or { "all": true }')
+            : { body: agent.resetAlarms(which, askedBy(body)) };
+        },
+      ],
+      ["POST /maintenance/on", ({ body }) => this.#beginMaintenance(body)],
+      ["POST /maintenance/off", ({ body }) => this.#endMaintenance(body)],
+      ["POST /reload", ({ body }) => this.#reload(body)],
+      ["POST /series/forget", ({ body }) => this.#forgetSeries(body)],
+    ]);
+  }
+
+  async #exposition(accept: string | undefined): Promise<JsonAnswer> {
+    const { agent, inputs, metrics } = this.#options;
+    this.#observe(agent.status());
+    for (const input of inputs) this.#observeInput(input.status());
+    this.#observeCertificates();
+    const { contentType, text } = await metrics.exposition({ accept });
+    return { headers: { "content-type": contentType, vary: "accept" }, body: text };
+  }
+
+  #health(kind: "alive" | "ready"): JsonAnswer {
+    const report = this.#options.health.report(kind);
+    return { status: report.isOk ? 200 : 503, body: report };
+  }
+
+  async #reload(body: unknown): Promise<JsonAnswer> {
+    const { reloader } = this.#options;
+    if (reloader === undefined) return { status: 404, body: { error: "nothing here can be reloaded" } };
+    const isFileWanted = fieldOf(body, "file") === true;
+    return { body: await reloader.reload(askedBy(body), { isFileWanted }) };
+  }
+
+  #forgetSeries(body: unknown): JsonAnswer {
+    const { agent } = this.#options;
+    const labels = labelsIn(body);
+    if (labels === undefined || Object.keys(labels).length === 0)
+      return mistake('expected { "labels": { … } } with at least one label');
+    const { problem } = agent.checkLabels(labels);
+    if (problem !== null) return mistake(problem);
+    return { body: agent.forgetSeries(labels, askedBy(body)) };
+  }
+
+  #beginMaintenance(body: unknown): JsonAnswer {
+    const { agent } = this.#options;
+    const labels = labelsIn(body);
+    const durationMs = fieldOf(body, "durationMs");
+    const isSound = typeof durationMs === "number" && durationMs > 0 && durationMs <= MAINTENANCE_MS_MAX;
+    if (labels === undefined || !isSound)
+      return mistake('expected { "labels": { … }, "durationMs": … } with at most 31 days');
+    const { problem, seriesCount } = agent.checkLabels(labels);
+    if (problem !== null) return mistake(problem);
+    const isOfNothing = seriesCount === 0 && Object.keys(labels).length > 0;
+    if (isOfNothing && fieldOf(body, "isNoneAllowed") !== true)
+      return { body: { isChanged: false, reason: NO_SERIES, seriesCount } };
+    const isChanged = agent.maintenance.begin(labels, durationMs, askedBy(body));
+    const reason = isChanged ? "" : "as many maintenances stand as there may be";
+    return { body: { isChanged, reason, seriesCount } };
+  }
+
+  #endMaintenance(body: unknown): JsonAnswer {
+    const which = fieldOf(body, "all") === true ? "all" : labelsIn(body);
+    if (which === undefined) return mistake('expected { "labels": { … } } or { "all": true }');
+    const isChanged = this.#options.agent.maintenance.end(which, askedBy(body));
+    const reason = isChanged ? "" : "there is no such maintenance; `status` lists them";
+    return { body: { isChanged, reason } };
   }
 
   /** Brings the metrics that mirror the status up to date, at scrape time. */
@@ -307,6 +313,10 @@ const HELD = /^(clients|sessions|queued_messages|queued_bytes|retained|retained_
 
 const NO_SERIES =
   'no series known now has these labels; `"isNoneAllowed": true` begins the maintenance all the same';
+
+function mistake(error: string): JsonAnswer {
+  return { status: 400, body: { error } };
+}
 
 function fieldOf(body: unknown, name: string): unknown {
   return typeof body === "object" && body !== null

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { HttpInputConfig } from "@millrace/config";
 import { type Clock, type Logger, toListenError } from "@millrace/runtime";
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { InputHandler, InputStatus, ReadingInput } from "../input.ts";
 import type { Junk } from "../junk.ts";
 import { bodyLines } from "./body-lines.ts";
@@ -80,7 +80,7 @@ export class HttpInput implements ReadingInput {
     const { host, port } = this.#options;
     this.#handler = handler;
     try {
-      const server = this.#createServer();
+      const server = await this.#createServer();
       await server.listen({ host, port });
       this.#server = server;
     } catch (error) {
@@ -115,7 +115,9 @@ export class HttpInput implements ReadingInput {
     };
   }
 
-  #createServer(): FastifyInstance {
+  /** Loaded where it is needed: fastify is megabytes of memory, and most gateways take no readings over HTTP. */
+  async #createServer(): Promise<FastifyInstance> {
+    const { fastify } = await import("fastify");
     const { tls, clientsMax, bodyBytesMax, requestTimeoutMs = REQUEST_TIMEOUT_MS } = this.#options;
     const limits: ServerOptions = {
       requestTimeout: requestTimeoutMs,
