@@ -5,7 +5,8 @@ import { ClassicLevel, type Iterator } from "classic-level";
 import { type Clock, type Logger, MillraceError, reasonOf, systemClock } from "@millrace/runtime";
 import { isUnmerged, mendStore, noteMerged } from "./mend-store.ts";
 import { isCurrentLost, restoreCurrent } from "./restore-current.ts";
-import { openValue, sealValue } from "./sealed-value.ts";
+import { openValue } from "./sealed-value.ts";
+import { SealingRoom } from "./sealing-room.ts";
 import {
   examineFiles,
   forgetClosed,
@@ -85,6 +86,7 @@ export class LevelStore implements Store {
   /** Which file its LOCK is. LevelDB holds it open, so another in its place means another folder than the one written to. */
   readonly #lockFile: string | undefined;
   #level: Level;
+  readonly #sealing = new SealingRoom();
   /**
    * Why commits have failed since one succeeded: the last cause that says something. After a failure LevelDB, closed or half
    * open, only says "Database is not open", which hides a full disk.
@@ -291,7 +293,7 @@ export class LevelStore implements Store {
 
   async #write(changes: readonly Change[], isSync: boolean): Promise<MillraceError | undefined> {
     try {
-      await this.#level.batch(changes.map(sealed), { sync: isSync });
+      await this.#sealing.seal(changes, (sealed) => this.#level.batch(sealed, { sync: isSync }));
       return undefined;
     } catch (error) {
       return this.#writeFailure(error);
@@ -352,12 +354,6 @@ async function lockFileOf(path: string): Promise<string | undefined> {
   } catch {
     return undefined;
   }
-}
-
-function sealed(change: Change): Change {
-  if (change.type === "del") return change;
-  const { key, value } = change;
-  return { type: "put", key, value: sealValue(key, value) };
 }
 
 /** Where that is not certain to lose nothing, what comes next mends the store. */
@@ -535,14 +531,16 @@ async function isForeign(level: Level): Promise<boolean> {
 
 /** Gives the values of a store of version 0.1.0 their checksums. Cut short it goes on where it was. */
 async function sealAll(level: Level): Promise<void> {
+  const sealing = new SealingRoom();
+  const commit = () => sealing.seal(changes, (sealed) => level.batch(sealed, { sync: true }));
   let changes: Change[] = [];
   for await (const [key, value] of level.iterator({ gt: META_KEY })) {
-    if (openValue(key, value) === undefined) changes.push(sealed({ type: "put", key, value }));
+    if (openValue(key, value) === undefined) changes.push({ type: "put", key, value });
     if (changes.length < MIGRATED_ENTRIES_MAX) continue;
-    await level.batch(changes, { sync: true });
+    await commit();
     changes = [];
   }
-  await level.batch(changes, { sync: true });
+  await commit();
 }
 
 function codeOf(error: unknown): unknown {
