@@ -2,7 +2,7 @@ import type { Change, Store } from "@millrace/queue";
 import { encodePane, type Labels, type PaneRows, type PaneTable } from "@millrace/stream";
 import { numberKey, numberOfKey, PREFIX, prefixRange } from "../durability/agent-store.ts";
 import type { SeriesRegistry } from "../intake/series-registry.ts";
-import { encodePaneEntry, type PaneId, parsePaneEntry, type StoredPane } from "./pane-entry.ts";
+import { PaneEntryWriter, type PaneId, parsePaneEntry, type StoredPane } from "./pane-entry.ts";
 
 /** Numbers of the entries that hold the open panes: from `first`, before `next`. */
 export interface PaneEntries {
@@ -27,6 +27,8 @@ export class PaneCheckpoint {
   #next = 1;
   /** Panes in all entries, the same pane as often as it is there. */
   #paneCount = 0;
+  /** Of the last entry: the next one is about as long. */
+  #entryBytes = 0;
 
   constructor(series: SeriesRegistry) {
     this.#series = series;
@@ -52,14 +54,16 @@ export class PaneCheckpoint {
     const openCount = tables.reduce((sum, { rowCount }) => sum + rowCount, 0);
     const isWhole = openCount === 0 || this.#paneCount > 2 * openCount + SPARE_PANES;
     if (isWhole) this.#clear(changes);
-    const panes: StoredPane[] = [];
-    for (const table of tables) this.#encode(table.checkpoint(labelsOf, { isWhole }), panes);
-    if (panes.length > 0 || this.#left.length > 0) {
-      const value = encodePaneEntry({ left: this.#left, panes });
+    const entry = new PaneEntryWriter(this.#left, this.#entryBytes);
+    let count = 0;
+    for (const table of tables) count += this.#write(table.checkpoint(labelsOf, { isWhole }), entry);
+    if (count > 0 || this.#left.length > 0) {
+      const value = entry.finish();
       changes.push({ type: "put", key: numberKey(PREFIX.panes, this.#next), value });
       this.#next += 1;
-      this.#paneCount += panes.length;
+      this.#paneCount += count;
       this.#left = [];
+      this.#entryBytes = value.length;
     }
     return { first: this.#first, next: this.#next };
   }
@@ -107,17 +111,21 @@ export class PaneCheckpoint {
     this.#paneCount = 0;
   }
 
-  #encode(rows: PaneRows, panes: StoredPane[]): void {
+  /** Returns how many. */
+  #write(rows: PaneRows, entry: PaneEntryWriter): number {
     const { layout } = rows;
+    let count = 0;
     for (let row = 0; row < rows.rowCount; row += 1) {
       const series = this.#seriesOf(rows, row);
       if (series === undefined) continue;
       const fields = rows.state.subarray(row * layout.stride, (row + 1) * layout.stride);
       const sketches = rows.sketches.map((column) => column[row]);
-      const pane = { series, startMs: rows.startMs[row], bytes: encodePane(layout, { fields, sketches }) };
-      panes.push(pane);
+      const pane = { series, startMs: rows.startMs[row] };
+      encodePane(layout, { fields, sketches }, (length) => entry.roomFor(pane, length));
       this.#remember(pane);
+      count += 1;
     }
+    return count;
   }
 
   #remember({ series, startMs }: PaneId): void {

@@ -29,22 +29,46 @@ const HEADER_BYTES = 8;
 const ID_BYTES = 12;
 const LENGTH_BYTES = 4;
 
-export function encodePaneEntry({ left, panes }: PaneEntry): Uint8Array {
-  let length = HEADER_BYTES + ID_BYTES * left.length;
-  for (const { bytes } of panes) length += ID_BYTES + LENGTH_BYTES + bytes.length;
-  const entry = new Uint8Array(length);
-  const view = new DataView(entry.buffer);
-  entry[0] = VERSION;
-  view.setUint32(4, left.length, true);
-  let at = HEADER_BYTES;
-  for (const pane of left) at = putId(view, at, pane);
-  for (const pane of panes) {
-    at = putId(view, at, pane);
-    view.setUint32(at, pane.bytes.length, true);
-    entry.set(pane.bytes, at + LENGTH_BYTES);
-    at += LENGTH_BYTES + pane.bytes.length;
+/** Writes one entry, pane after pane, into one piece of memory. */
+export class PaneEntryWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #end = HEADER_BYTES;
+
+  /** `bytesExpected`: of the whole entry; more is made room for. */
+  constructor(left: readonly PaneId[], bytesExpected: number) {
+    this.#bytes = new Uint8Array(Math.max(HEADER_BYTES + ID_BYTES * left.length, bytesExpected));
+    this.#view = new DataView(this.#bytes.buffer);
+    this.#bytes[0] = VERSION;
+    this.#view.setUint32(4, left.length, true);
+    for (const pane of left) this.#putId(pane);
   }
-  return entry;
+
+  /** Where the bytes of the next pane belong, all of them. */
+  roomFor(pane: PaneId, length: number): Uint8Array {
+    while (this.#end + ID_BYTES + LENGTH_BYTES + length > this.#bytes.length) this.#grow();
+    this.#putId(pane);
+    this.#view.setUint32(this.#end, length, true);
+    this.#end += LENGTH_BYTES + length;
+    return this.#bytes.subarray(this.#end - length, this.#end);
+  }
+
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#end);
+  }
+
+  #putId({ series, startMs }: PaneId): void {
+    this.#view.setUint32(this.#end, series, true);
+    this.#view.setFloat64(this.#end + 4, startMs, true);
+    this.#end += ID_BYTES;
+  }
+
+  #grow(): void {
+    const bytes = new Uint8Array(this.#bytes.length * 2);
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
+  }
 }
 
 /** The panes' bytes are views. Undefined where the bytes are damaged. */
@@ -64,12 +88,6 @@ export function parsePaneEntry(bytes: Uint8Array): PaneEntry | undefined {
     at = to;
   }
   return { left, panes };
-}
-
-function putId(view: DataView, at: number, { series, startMs }: PaneId): number {
-  view.setUint32(at, series, true);
-  view.setFloat64(at + 4, startMs, true);
-  return at + ID_BYTES;
 }
 
 function idAt(view: DataView, at: number): PaneId {

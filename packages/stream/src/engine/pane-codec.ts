@@ -21,15 +21,21 @@ const VERSION = 2;
  * All little-endian. It names its parts, so that it can be read when the metric accumulates others by now. One of an unknown
  * number is written again as it came, as long as the pane has taken no reading since. Version 1 had
  * accumulators without parameters only: u8 version, u8 count, u8 numbers, then all their f64 fields.
+ *
+ * `roomFor`: where so many bytes are written, and returned; by default memory of their own.
  */
-export function encodePane(layout: PaneLayout, { fields, sketches, unread = [] }: PaneState): Uint8Array {
+export function encodePane(
+  layout: PaneLayout,
+  { fields, sketches, unread = [] }: PaneState,
+  roomFor: (length: number) => Uint8Array = (length) => new Uint8Array(length),
+): Uint8Array {
   const encoded = layout.sketches.map((_, index) => sketches[index]?.encode() ?? NOTHING);
   let length = 2;
   for (const { params, width } of layout.accumulators) length += HEAD_BYTES + 8 * (params.length + width);
   for (const { length: bytes } of encoded) length += HEAD_BYTES + bytes;
   for (const { length: bytes } of unread) length += bytes;
-  const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
+  const bytes = roomFor(length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, length);
   bytes[0] = VERSION;
   bytes[1] = layout.accumulators.length + encoded.length + unread.length;
   let at = 2;
