@@ -111,7 +111,7 @@ export class Deduplicator {
       if (keys.maxTimeMs - this.#horizonMs <= limitMs) continue;
       this.#keyCount -= keys.ring.count;
       this.#series[series] = {
-        ...emptyKeys(),
+        ...emptyKeys(series),
         maxTimeMs: limitMs,
         floorMs: limitMs,
         heardAtMs: keys.heardAtMs,
@@ -121,7 +121,7 @@ export class Deduplicator {
 
   #keysOf(series: number, timeMs: number): SeriesKeys {
     if (timeMs > this.#newestMs) this.#advance(timeMs);
-    return (this.#series[series] ??= emptyKeys());
+    return (this.#series[series] ??= emptyKeys(series));
   }
 
   #judge(keys: SeriesKeys, timeMs: number, value: number, entry: number): KeyVerdict {
@@ -215,9 +215,9 @@ export class Deduplicator {
   }
 }
 
-function emptyKeys(): SeriesKeys {
+function emptyKeys(series: number): SeriesKeys {
   return {
-    ring: new KeyRing(),
+    ring: new KeyRing((series * GOLDEN) % 1),
     maxTimeMs: Number.NEGATIVE_INFINITY,
     floorMs: Number.NEGATIVE_INFINITY,
     heardAtMs: Number.NEGATIVE_INFINITY,

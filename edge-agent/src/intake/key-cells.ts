@@ -22,7 +22,7 @@ export class KeyCells {
   readonly numberBytes: NumberBytes;
   /** A power of ten that makes whole numbers of the values. */
   readonly scale: number;
-  readonly #cells: Int16Array | Int32Array | Float64Array;
+  readonly #cells: Int16Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
   /** The same where numbers are of two bytes: a loop over arrays of one kind is twice as fast. */
   readonly #small: Int16Array | null;
   /** Three whole numbers a group; NaN of one that has had no key. A typed array would be 200 bytes larger for each series. */
@@ -41,6 +41,22 @@ export class KeyCells {
 
   get bytes(): number {
     return this.#cells.byteLength + 8 * this.#anchors.length;
+  }
+
+  /** These `count` keys from the first of a group on, as they are, at the front of another row. */
+  moved(from: number, count: number, capacity: number): KeyCells {
+    const moved = new KeyCells(capacity, this.numberBytes, this.scale);
+    moved.#cells.set(this.#cells.subarray(from * STRIDE, (from + count) * STRIDE));
+    const anchors = Math.ceil(count / GROUP) * STRIDE;
+    const first = anchorOf(from);
+    for (let at = 0; at < anchors; at += 1) moved.#anchors[at] = this.#anchors[first + at];
+    return moved;
+  }
+
+  /** Nobody looks at it any more: its memory is given back now, not when everything is collected. */
+  free(): void {
+    // Detached, it has none (ECMA-262, ArrayBuffer.prototype.transfer).
+    this.#cells.buffer.transfer(0);
   }
 
   timeAt(cell: number): number {

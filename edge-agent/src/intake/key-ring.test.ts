@@ -52,9 +52,10 @@ describe("KeyRing", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(0, 1_764_000_000_000),
+        fc.constantFrom(0, 0.4, 0.99),
         fc.array(step, { maxLength: 60 }),
-        (first, steps) => {
-          const ring = new KeyRing();
+        (first, spread, steps) => {
+          const ring = new KeyRing(spread);
           let list: Key[] = [];
           let entry = 1;
           for (const { kind, count, place, value, stepMs, entryStep } of steps) {
@@ -104,7 +105,7 @@ describe("KeyRing", () => {
   });
 
   it("that has grown is a quarter larger than what it holds, and one that is nearly empty again is small", () => {
-    const ring = new KeyRing();
+    const ring = new KeyRing(0.99);
     for (let ms = 0; ms < 100_000; ms += 1) ring.append(ms, 1, 1);
     expect(ring.capacity).toBeLessThanOrEqual(125_000 + SPARE);
     for (let ms = 100_000; ms < 400_000; ms += 1) {
@@ -117,8 +118,21 @@ describe("KeyRing", () => {
     expect(ring.capacity).toBeLessThanOrEqual(16);
   });
 
+  it("of a hundred that are filled in step not all grow at once: that were a pause of tens of milliseconds", () => {
+    const rings = Array.from({ length: 100 }, (_, index) => new KeyRing(index / 100));
+    const grown: number[] = [];
+    for (let ms = 0; ms < 2_000; ms += 1) {
+      const before = rings.map(({ capacity }) => capacity);
+      for (const ring of rings) ring.append(ms, 1, 1);
+      grown.push(rings.filter(({ capacity }, at) => capacity > before[at]).length);
+    }
+    const most = Math.max(...grown.slice(600));
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(50);
+  });
+
   it("takes 6.75 bytes a key of a sensor that speaks each second, at the times of years to come and in entry after entry", () => {
-    const ring = new KeyRing();
+    const ring = new KeyRing(0.99);
     const beganMs = 1_764_000_000_000;
     for (let second = 0; second < 200_000; second += 1) {
       const value = Math.round(20_000 + 500 * Math.sin(second / 10)) / 100;
@@ -135,7 +149,7 @@ describe("KeyRing", () => {
   });
 
   it("takes 12.75 bytes a key of one that speaks each day", () => {
-    const ring = new KeyRing();
+    const ring = new KeyRing(0.99);
     const beganMs = 1_764_000_000_000;
     const dayMs = 86_400_000;
     for (let day = 0; day < 4_000; day += 1) {
@@ -146,7 +160,7 @@ describe("KeyRing", () => {
   });
 
   it("is narrow again some time after a key that took more", () => {
-    const ring = new KeyRing();
+    const ring = new KeyRing(0.99);
     for (let ms = 0; ms < 100; ms += 1) ring.append(ms, ms === 50 ? 1 / 3 : 21.5, 1);
     expect(ring.bytes).toBe(ring.capacity * WIDE_BYTES);
     ring.dropFirst(60);
@@ -154,7 +168,7 @@ describe("KeyRing", () => {
   });
 
   it("is narrow again once it has gone round after a pause", () => {
-    const ring = new KeyRing();
+    const ring = new KeyRing(0.99);
     let ms = 1_764_000_000_000;
     const goOn = (): void => {
       for (let count = 0; count < 1_000; count += 1) {

@@ -8,13 +8,14 @@ const KINDS: readonly NumberBytes[] = [2, 4, 8];
 
 /**
  * The keys of one series, ascending by time, in a ring: in order a key costs one write, the oldest leave without a copy. What
- * stands in a key stands together, for where readings of many series come in turns each key is in no cache. The ring has room
- * for a quarter more than it holds, at most for twice as many.
+ * stands in a key stands together, for where readings of many series come in turns each key is in no cache. When it grows the ring
+ * has room for an eighth to a quarter more than it holds, at any time at most for twice as many.
  *
  * A key takes 6.75 bytes where the series speaks every two seconds or more often and its values have a few decimals, else 12.75,
  * or 24 (`KeyCells`). A ring that holds a key that takes more has room for all as large, until it has gone round once.
  */
 export class KeyRing {
+  readonly #spare: number;
   #cells = new KeyCells(FIRST_CAPACITY, 4, 1);
   #head = 0;
   /** Where the next key goes. */
@@ -22,6 +23,11 @@ export class KeyRing {
   #count = 0;
   /** The entries ascend, as where readings come in order: the first tells of all. */
   #areEntriesInOrder = true;
+
+  /** `spread`, from 0 to 1: how far this one grows ahead, so that the rings of series that speak in step do not all grow at once. */
+  constructor(spread: number) {
+    this.#spare = (1 + spread) / 8;
+  }
 
   get count(): number {
     return this.#count;
@@ -173,7 +179,23 @@ export class KeyRing {
   /** Room for so many more, in as small numbers as may be. */
   #resize(more: number): void {
     const wanted = this.#count + more;
-    this.#rebuild(wanted + Math.max(FIRST_CAPACITY, wanted >>> 2), this.#leastScale(), KINDS);
+    const room = wanted + Math.max(FIRST_CAPACITY, Math.floor(wanted * this.#spare));
+    if (!this.#grow(room)) this.#rebuild(room, this.#leastScale(), KINDS);
+  }
+
+  /** Keys in the smallest numbers, in whole groups side by side, need not be put one by one: the rings of many series grow at once. */
+  #grow(room: number): boolean {
+    const isTogether = this.#head % GROUP === 0 && this.#head + this.#count <= this.capacity;
+    if (room < this.capacity || this.#cells.numberBytes > 2 || !isTogether) return false;
+    this.#moveTo(this.#cells.moved(this.#head, this.#count, room + GROUP));
+    return true;
+  }
+
+  #moveTo(cells: KeyCells): void {
+    this.#cells.free();
+    this.#cells = cells;
+    this.#head = 0;
+    this.#tail = this.#count % cells.capacity;
   }
 
   /** Of all its values; undefined where one has too many decimals. */
@@ -189,10 +211,7 @@ export class KeyRing {
     for (const numberBytes of kinds) {
       const cells = this.#inCells(room, scale, numberBytes);
       if (cells === undefined) continue;
-      this.#cells = cells;
-      this.#head = 0;
-      this.#tail = this.#count % cells.capacity;
-      return;
+      return this.#moveTo(cells);
     }
   }
 
