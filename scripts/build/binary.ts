@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, wri
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { constants, zstdCompressSync } from "node:zlib";
-import { build, type Plugin } from "esbuild";
+import { build, type BuildOptions, type Plugin } from "esbuild";
 import { inject } from "postject";
 import { buildDashboard } from "../../central/src/dashboard-build.ts";
 import type { ProgramSource } from "./programs.ts";
@@ -24,14 +24,12 @@ export async function buildBinary(
 ): Promise<{ readonly path: string; readonly bytes: number }> {
   const work = join(DIST, ".work", program.name);
   mkdirSync(work, { recursive: true });
-  const source = await bundle(program);
-  assertAscii(program.name, source);
-  const packed = {
-    "program.cjs.zst": join(work, "program.cjs.zst"),
-    "program.cache.zst": join(work, "program.cache.zst"),
-  };
-  writeFileSync(packed["program.cjs.zst"], zstdCompressSync(source, PACKING));
-  writeFileSync(packed["program.cache.zst"], zstdCompressSync(codeCache(source, program.flags), PACKING));
+  const { source, librariesFound } = await bundle(program);
+  const apart = join(work, "apart.json");
+  writeFileSync(apart, JSON.stringify(librariesFound));
+  const packed: Record<string, string> = { "apart.json": apart, ...pack("program", source, program, work) };
+  for (const [index, library] of librariesFound.entries())
+    Object.assign(packed, pack(`apart-${index}`, await bundleApart(library), program, work));
   const blob = join(work, "program.blob");
   const config = join(work, "sea.json");
   const assets = { ...packed, ...(await collectAssets(program)) };
@@ -71,24 +69,76 @@ function stripSymbols(path: string): void {
   }
 }
 
-async function bundle(program: ProgramSource): Promise<string> {
+/** Libraries that most configurations do without: apart, they take no memory before they are asked for. */
+const APART = ["@platformatic/kafka", "fastify"];
+
+const BUNDLED = {
+  write: false,
+  bundle: true,
+  platform: "node",
+  format: "cjs",
+  target: "node24",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: "none",
+  logLevel: "error",
+} as const satisfies BuildOptions;
+
+/** `librariesFound`: of `APART`, those that it asks for. */
+async function bundle(
+  program: ProgramSource,
+): Promise<{ readonly source: string; readonly librariesFound: readonly string[] }> {
+  const found = new Set<string>();
+  const apart: Plugin = {
+    name: "apart",
+    setup({ onResolve }) {
+      onResolve({ filter: /^[^.]/ }, ({ path }) => {
+        if (!APART.includes(path)) return undefined;
+        found.add(path);
+        return { path, external: true };
+      });
+    },
+  };
   const { outputFiles } = await build({
+    ...BUNDLED,
     entryPoints: [join(ROOT, program.entry)],
-    write: false,
-    bundle: true,
-    platform: "node",
-    format: "cjs",
-    target: "node24",
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: "none",
-    logLevel: "error",
     // The bundler itself stays out: only a checkout builds the dashboard.
     external: ["esbuild"],
+    // A script that is run by `node:vm` can only require.
+    supported: { "dynamic-import": false },
     define: { MILLRACE_BUILD_COMMIT: JSON.stringify(commit()) },
-    plugins: [nativeAddon, kafkaClient, englishOnly, noSchemas],
+    plugins: [apart, nativeAddon, englishOnly],
   });
-  return `(function (exports, require, module, __filename, __dirname) {${outputFiles[0].text}\n})`;
+  return { source: asFunction(outputFiles[0].text), librariesFound: [...found].toSorted() };
+}
+
+async function bundleApart(library: string): Promise<string> {
+  const { outputFiles } = await build({
+    ...BUNDLED,
+    entryPoints: [library],
+    absWorkingDir: join(ROOT, "edge-agent"),
+    plugins: [kafkaClient, noSchemas],
+  });
+  return asFunction(outputFiles[0].text);
+}
+
+function asFunction(text: string): string {
+  return `(function (exports, require, module, __filename, __dirname) {${text}\n})`;
+}
+
+/** A source and its code cache, as assets by their names. */
+function pack(name: string, source: string, program: ProgramSource, work: string): Record<string, string> {
+  assertAscii(name, source);
+  const assets: Record<string, string> = {};
+  for (const [kind, content] of [
+    ["cjs", source],
+    ["cache", codeCache(source, program.flags)],
+  ] as const) {
+    const asset = `${name}.${kind}.zst`;
+    assets[asset] = join(work, asset);
+    writeFileSync(assets[asset], zstdCompressSync(content, PACKING));
+  }
+  return assets;
 }
 
 /**

@@ -103,19 +103,21 @@ test("the agent's binary runs alone, survives kill -9 and loses nothing", { time
   const windowCount = await expectTruth(central, [reading, ...sensors.truth]);
   expect((await central.systemAlarms("alpha-1")).filter((rule) => rule !== "agent_silent")).toEqual([]);
 
-  // The Kafka client is in the binary too, with its WebAssembly.
+  // What only some configurations ask for is in the binary too: fastify, and the Kafka client with its WebAssembly.
+  const httpPort = await works.freePort();
   const kafkaConfig = works.write("gateway/kafka.yaml", {
     version: 1,
     agent: "alpha-1",
     site: "alpha",
     data: site.dataFolder,
     pipeline: siteOptions.pipelinePath,
-    inputs: { broker: { port: site.brokerPort } },
+    inputs: { broker: { port: site.brokerPort }, http: { port: httpPort } },
     uplink: { kafka: { brokers: [`127.0.0.1:${await works.freePort()}`] } },
     http: { port: site.statusPort },
   });
   binary.start(folder, "run", "--config", kafkaConfig);
   await site.until("it asks for Kafka", ({ link }) => link.reason.includes("ECONNREFUSED"));
+  expect((await fetch(`http://127.0.0.1:${httpPort}/ping`)).status).toBe(204);
   expect(await binary.stop()).toBe(0);
   const recording = works.write(
     "gateway/recording.jsonl",
