@@ -75,6 +75,7 @@ test("the unit waits for READY, hears the agent's child, leaves a stop its time,
     "Restart=always",
     "TimeoutStopSec=40",
     "Environment=MALLOC_ARENA_MAX=1",
+    "Environment=MALLOC_TRIM_THRESHOLD_=131072",
   ])
     expect(unit.split("\n")).toContain(line);
 });
