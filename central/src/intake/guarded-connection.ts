@@ -1,11 +1,20 @@
 import { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import { PacketSizeGuard } from "@millrace/wire";
+import type { UpTopic } from "@millrace/wire";
+import { AgentPublishes } from "./agent-publishes.ts";
 
-/** A socket that is destroyed as soon as an MQTT frame larger than allowed begins. Bears back pressure both ways. */
+/**
+ * What the broker has of a socket. It is destroyed as soon as an MQTT frame larger than allowed begins; what need not be brokered is taken
+ * out. Bears back pressure both ways.
+ */
 export class GuardedConnection extends Duplex {
   readonly #socket: Socket;
   readonly #guard: PacketSizeGuard;
+  /** What of it is taken past the broker. */
+  readonly publishes = new AgentPublishes<UpTopic>((bytes) => {
+    if (!this.push(bytes)) this.#socket.pause();
+  });
 
   constructor(socket: Socket, frameBytesMax: number, onRefused: (bytes: Uint8Array) => void) {
     super({ allowHalfOpen: false });
@@ -15,8 +24,8 @@ export class GuardedConnection extends Duplex {
       if (!this.#guard.accepts(chunk)) {
         onRefused(chunk);
         this.destroy(new Error(`an MQTT frame is larger than ${frameBytesMax} bytes`));
-      } else if (!this.push(chunk)) {
-        socket.pause();
+      } else {
+        this.publishes.read(chunk);
       }
     });
     socket.on("end", () => this.push(null));

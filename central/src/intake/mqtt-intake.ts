@@ -4,13 +4,14 @@ import { createServer as createTlsServer } from "node:tls";
 import type { SecureContextOptions, Server as TlsServer } from "node:tls";
 import { certifiedNameOf, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
-import { downTopic, parseUpTopic } from "@millrace/wire";
+import { downTopic, parseUpTopic, upTopic } from "@millrace/wire";
 import type { AgentConnection, DownTopic, UpTopic } from "@millrace/wire";
 import { Aedes } from "aedes";
 import type { Client } from "aedes";
 import { GuardedConnection } from "./guarded-connection.ts";
 import { IdentityBook } from "./identity-book.ts";
 import type { Identity } from "./identity-book.ts";
+import { publishFrame } from "./publish-frame.ts";
 
 /** Largest MQTT frame taken: a batch of 512 KB and its frame. */
 export const FRAME_BYTES_MAX = 1_048_576;
@@ -178,6 +179,8 @@ export class MqttIntake {
       packet.clientId = `${this.#connectionNumber}:${packet.clientId ?? ""}`;
       packet.clean = true;
       delete packet.will;
+      // The broker does not see what an agent says; whoever says nothing is closed by the core.
+      packet.keepalive = 0;
       client.on("error", () => {});
       done(null, true);
     };
@@ -220,6 +223,11 @@ export class MqttIntake {
       const connection = this.#connection(client, agent);
       this.#attached.set(client, { connection, agent });
       target.onOpen(connection);
+      if (client.conn instanceof GuardedConnection)
+        client.conn.publishes.open(
+          new Map(UP_TOPICS.map((topic) => [upTopic(agent, topic), topic])),
+          (topic, payload) => target.onMessage(connection, topic, payload),
+        );
     });
     broker.on("clientDisconnect", (client) => {
       const attached = this.#attached.get(client);
@@ -243,27 +251,18 @@ export class MqttIntake {
           client.close();
           return;
         }
-        client.publish(
-          {
-            cmd: "publish",
-            topic: downTopic(agent, topic),
-            payload: Buffer.from(payload),
-            qos: 0,
-            retain: false,
-            dup: false,
-          },
-          () => {},
-        );
+        client.conn.write(publishFrame(downTopic(agent, topic), payload));
       },
       close: (reason) => {
         this.#options.log.debug("closing a connection", { agent, reason });
-        // What was just sent (a refusal) goes first: the broker writes in the next turn.
-        setImmediate(() => setImmediate(() => client.close()));
+        // What was just sent (a refusal) goes first.
+        setImmediate(() => client.close());
       },
     };
   }
 }
 
+const UP_TOPICS: readonly UpTopic[] = ["hello", "batch", "heartbeat"];
 const DOWN_TOPICS: readonly DownTopic[] = ["welcome", "ack", "echo"];
 
 function secureContext({ cert, key, ca }: IntakeTls): SecureContextOptions {

@@ -16,6 +16,7 @@ export * from "./evidence-part.ts";
 export * from "./json-path.ts";
 export * from "./link.ts";
 export * from "./messages.ts";
+export * from "./packet-bounds.ts";
 export * from "./packet-size-guard.ts";
 export * from "./pane-batch-size.ts";
 export * from "./pane-batch.ts";

@@ -1,4 +1,4 @@
-import type { PacketSizeGuard } from "@millrace/wire";
+import { LENGTH_BYTES_MAX, packetBodyAt, packetLengthAt, type PacketSizeGuard } from "@millrace/wire";
 
 /** A PUBLISH that needs no broker: QoS 0 or 1, not retained, to a topic that nobody subscribes to. */
 export interface DirectPublish<Topic> {
@@ -27,7 +27,6 @@ export interface DirectPublishesOptions<Topic> {
 const PUBLISH_QOS_0 = 0x30;
 const PUBLISH_QOS_1 = 0x32;
 const DUP = 0x08;
-const LENGTH_BYTES_MAX = 4;
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
@@ -98,8 +97,8 @@ export class DirectPublishes<Topic> {
     // Parts of what was read at once mostly: they still stand together.
     if (buffer === chunk.buffer && byteOffset + length === chunk.byteOffset)
       return Buffer.from(buffer, byteOffset, length + chunk.length);
-    const body = bodyAt(begun, 0);
-    const missing = body < 0 ? Infinity : body + lengthAt(begun, 0) - begun.length;
+    const body = packetBodyAt(begun, 0);
+    const missing = body < 0 ? Infinity : body + packetLengthAt(begun, 0) - begun.length;
     if (missing > 0 && missing <= chunk.length && this.isOpen) {
       const packet = Buffer.concat([begun, chunk.subarray(0, missing)]);
       if (this.#takeDirect(packet) === packet.length) return chunk.subarray(missing);
@@ -114,9 +113,9 @@ export class DirectPublishes<Topic> {
     for (;;) {
       const qos = bytes[at] === PUBLISH_QOS_0 ? 0 : (bytes[at] & ~DUP) === PUBLISH_QOS_1 ? 1 : -1;
       if (qos === -1 || at >= bytes.length) return at;
-      const body = bodyAt(bytes, at);
+      const body = packetBodyAt(bytes, at);
       if (body < 0) return at;
-      const end = body + lengthAt(bytes, at);
+      const end = body + packetLengthAt(bytes, at);
       if (end > bytes.length || end - at > packetBytesMax) return at;
       const topicEnd = body + 2 + ((bytes[body] << 8) | bytes[body + 1]);
       const payloadAt = topicEnd + 2 * qos;
@@ -134,9 +133,9 @@ export class DirectPublishes<Topic> {
   #endOfPackets(bytes: Buffer, from: number): number {
     let at = from;
     while (at < bytes.length) {
-      const body = bodyAt(bytes, at);
+      const body = packetBodyAt(bytes, at);
       if (body < 0) return bytes.length - at > LENGTH_BYTES_MAX ? bytes.length : at;
-      const end = body + lengthAt(bytes, at);
+      const end = body + packetLengthAt(bytes, at);
       if (end > bytes.length) {
         if (end - at <= this.#options.packetBytesMax) return at;
         this.#isHeldBack = !this.#options.begin(end - at);
@@ -150,26 +149,9 @@ export class DirectPublishes<Topic> {
   }
 }
 
-/** Where the body of the packet begins; -1 while its length (MQTT 3.1.1, 2.2.3) is not whole, or where it is malformed. */
-function bodyAt(bytes: Buffer, at: number): number {
-  for (let index = 1; index <= LENGTH_BYTES_MAX && at + index < bytes.length; index += 1)
-    if (bytes[at + index] < 128) return at + index + 1;
-  return -1;
-}
-
 /** Of the first packet; 0 while its length is not whole, and all there is where that is malformed: the guard decides. */
 function endOfFirst(bytes: Buffer): number {
-  const body = bodyAt(bytes, 0);
-  if (body > 0) return body + lengthAt(bytes, 0);
+  const body = packetBodyAt(bytes, 0);
+  if (body > 0) return body + packetLengthAt(bytes, 0);
   return bytes.length > LENGTH_BYTES_MAX ? bytes.length : 0;
-}
-
-/** The length of its body, where that is whole. */
-function lengthAt(bytes: Buffer, at: number): number {
-  let length = 0;
-  for (let index = 1, shift = 0; ; index += 1, shift += 7) {
-    const byte = bytes[at + index];
-    length |= (byte & 127) << shift;
-    if (byte < 128) return length;
-  }
 }
