@@ -90,7 +90,8 @@ export function paneRows(message: OpenedMessage): readonly PaneRows[] {
 }
 
 function openBody(batch: SealedBatch, { compression, series, room }: BatchReading): BatchBody {
-  const unpacked = unpackBody(batch, compression);
+  // Of panes nothing is kept but what is copied.
+  const unpacked = unpackBody(batch, compression, batch.kind === "panes" ? room : undefined);
   if (!unpacked.ok) return { kind: "unreadable", detail: unpacked.detail };
   switch (batch.kind) {
     case "panes": {

@@ -1,6 +1,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { ZSTD_LEVEL, ZstdPacker } from "./zstd-packer.ts";
 import { ZstdUnpacker } from "./zstd-unpacker.ts";
+import type { UnpackRoom } from "./zstd-unpacker.ts";
 
 /** zstd for batch bodies; has the shape of wire's `Compression`. */
 export const zstdCompression = {
@@ -8,9 +9,9 @@ export const zstdCompression = {
     const params = { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL };
     return packer.pack(bytes) ?? zstdCompressSync(bytes, { params });
   },
-  /** Throws when the bytes are damaged or would unpack to more than `rawBytesMax`. */
-  decompress(bytes: Uint8Array, rawBytesMax: number): Uint8Array {
-    const unpacked = unpacker.unpack(bytes, rawBytesMax);
+  /** Throws when the bytes are damaged or would unpack to more than `rawBytesMax`. `room`: where it may lie. */
+  decompress(bytes: Uint8Array, rawBytesMax: number, room?: UnpackRoom): Uint8Array {
+    const unpacked = unpacker.unpack(bytes, rawBytesMax, room);
     if (unpacked !== null) return unpacked;
     const maxOutputLength = Math.max(1, rawBytesMax);
     // Room for all of it at once; the default is 64 KiB for each body, however small.

@@ -7,6 +7,11 @@ const SLAB_BYTES = 65_536;
 /** What is greater has an array buffer of its own, so that little of a slab is left over. */
 const SLAB_SHARE_BYTES_MAX = 16_384;
 
+/** Gives memory that is all to be written. */
+export interface UnpackRoom {
+  bytes(count: number): Uint8Array;
+}
+
 /** One native context that unpacks frame after frame: a new one for each takes three times as long as unpacking a small batch. */
 export class ZstdUnpacker {
   /** Null: this Node has no such handle. */
@@ -16,14 +21,14 @@ export class ZstdUnpacker {
 
   /**
    * What a frame unpacks to; null where that is to be asked of Node: it is no single whole frame that tells its size, or tells
-   * more than `rawBytesMax`, or is damaged, or this Node has no such handle.
+   * more than `rawBytesMax`, or is damaged, or this Node has no such handle. `room`: where it is to lie.
    */
-  unpack(frame: Uint8Array, rawBytesMax: number): Uint8Array | null {
+  unpack(frame: Uint8Array, rawBytesMax: number, room?: UnpackRoom): Uint8Array | null {
     const size = zstdContentBytes(frame);
     if (size === null || size === 0 || size > rawBytesMax) return null;
     if (this.#handle === undefined) this.#handle = ZstdHandle.of(createZstdDecompress());
     if (this.#handle === null) return null;
-    const raw = this.#room(size);
+    const raw = room?.bytes(size) ?? this.#room(size);
     // A frame that tells its size, and has room for it, is unpacked whole in one call, or is an error: of none is a part left for
     // the next.
     if (this.#handle.write(constants.ZSTD_e_end, frame, raw) === size) return raw;

@@ -31,6 +31,13 @@ export class RowRoom {
     return new Uint32Array(this.#room, at, count);
   }
 
+  /** All to be written. */
+  bytes(count: number): Uint8Array {
+    if (count > this.#roomBytes / 4) return new Uint8Array(count);
+    const at = this.#take(count);
+    return new Uint8Array(this.#room, at, count);
+  }
+
   /** What was handed out is used no more: the next arrays may lie there. */
   reuse(): void {
     this.#used = 0;
