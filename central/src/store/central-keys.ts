@@ -37,10 +37,12 @@ import type { Lane } from "@millrace/stream";
 export const CENTRAL_KEYS = {
   store: (storeId: string) => key("s", storeId),
   lane: (storeId: string, epoch: number, lane: Lane) => {
-    const numbers = new DataView(new ArrayBuffer(5));
-    numbers.setUint32(0, epoch);
-    numbers.setUint8(4, LANE_NUMBERS[lane]);
-    return join(key("l", storeId), new Uint8Array(numbers.buffer));
+    const store = key("l", storeId);
+    const bytes = Buffer.allocUnsafe(store.length + 5);
+    bytes.set(store);
+    bytes.writeUInt32BE(epoch, store.length);
+    bytes[store.length + 4] = LANE_NUMBERS[lane];
+    return bytes;
   },
   agent: (agent: string) => key("a", agent),
   ledger: (agent: string) => key("g", agent),
@@ -48,13 +50,13 @@ export const CENTRAL_KEYS = {
   quarantine: (number: number) => join(key("q"), u48(number)),
   records: (stream: string) => key("r", stream),
   ids: (stream: string, number: number) => join(key("i", stream), u48(number)),
-  watched: (rule: string, series: string) => join(key("w", rule), encoder.encode(series)),
+  watched: (rule: string, series: string) => join(key("w", rule), Buffer.from(series)),
   windowGroup: (rule: string, group: string) => key("y", rule, group),
   windowPage: (rule: string, group: string, page: number) => join(key("Y", rule, group), time(page)),
   pageOf: (storeKey: Uint8Array) => timeOf(storeKey.subarray(-8)),
   /** The range of a group's pages, by the key of the group. */
   windowPages: (groupKey: Uint8Array) => {
-    const prefix = join(encoder.encode("Y"), groupKey.subarray(1));
+    const prefix = join(key("Y"), groupKey.subarray(1));
     return { from: prefix, to: join(prefix, new Uint8Array(9).fill(255)) };
   },
   distinctRule: (rule: string) => key("R", rule),
@@ -62,7 +64,7 @@ export const CENTRAL_KEYS = {
   /** For many keys of one rule. */
   distinctKeys: (rule: string) => {
     const prefix = key("n", rule);
-    return (name: string) => join(prefix, encoder.encode(name));
+    return (name: string) => join(prefix, Buffer.from(name));
   },
   row: (stream: string, id: string) => join(key("t", stream), hash(id)),
   /** The range of a stream's rows behind this one; "": of all. */
@@ -89,7 +91,7 @@ export const CENTRAL_KEYS = {
   logPosition: (log: string, partition: number) => join(key("o", log), u32(partition)),
   logLoss: () => key("O"),
   memberSearch: () => key("S"),
-  engine: (stateKey: string) => encoder.encode(`e${stateKey}`),
+  engine: (stateKey: string): Uint8Array => Buffer.from(`e${stateKey}`),
 } as const;
 
 /** The window engine's key in a key of the store. */
@@ -118,15 +120,13 @@ const TIME_OFFSET = 2n ** 63n;
 /** As far as a key's times go. */
 const TIME_MS_MAX = 8.64e15;
 const LANE_NUMBERS: Record<Lane, number> = { alarm: 0, live: 1, backfill: 2, evidence: 3 };
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** Cut from Node's pool: several are made for each batch, and an array buffer of its own costs more than all else of one. */
 function key(prefix: string, ...texts: string[]): Uint8Array {
-  return join(encoder.encode(prefix), ...texts.map(text));
-}
-
-function text(value: string): Uint8Array {
-  return encoder.encode(`${value.replaceAll("\0", "�")}\0`);
+  let key = prefix;
+  for (const text of texts) key += `${text.replaceAll("\0", "�")}\0`;
+  return Buffer.from(key);
 }
 
 function hash(hex: string): Uint8Array {

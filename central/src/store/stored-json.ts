@@ -2,7 +2,6 @@ import type { Change } from "@millrace/queue";
 import { hasShape } from "./shape.ts";
 import type { Shape } from "./shape.ts";
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Values of one kind in central's store, as JSON. */
@@ -15,7 +14,7 @@ export class StoredJson<Value extends object> {
   }
 
   put(key: Uint8Array, value: Value): Change {
-    return { type: "put", key, value: encoder.encode(JSON.stringify(value)) };
+    return { type: "put", key, value: Buffer.from(JSON.stringify(value)) };
   }
 
   /** Null where the bytes are not such a value: they were damaged. */
