@@ -6,7 +6,8 @@ import type { Membership } from "../membership.ts";
 import { mergeRanges } from "../merge-ranges.ts";
 import type { PaneRows } from "../pane-rows.ts";
 import { paneMsOf } from "../pane-size.ts";
-import { mergeRows } from "../pane-state.ts";
+import { emptyPane, mergePane, mergeRows } from "../pane-state.ts";
+import type { PaneState } from "../pane-state.ts";
 import { readingCountOfRow } from "../reading-count.ts";
 import { windowProblem } from "../window-problem.ts";
 import type { WindowResult } from "../window-result.ts";
@@ -91,9 +92,14 @@ const REVISING = 4;
 /** Room for the rows of one batch, to begin with. */
 const FIRST_ROWS = 1_024;
 
+/** A batch of fewer rows is not merged before it goes into the panes of several views. */
+const MERGED_ROWS_MIN = 4;
+
 /** What one `apply` is about. `readings`: those of the rows at hand. */
 interface Applied {
   readonly rows: PaneRows;
+  /** All rows merged, for the views that they are one pane of. */
+  readonly whole: PaneState | null;
   readonly readings: number;
   readonly nowMs: number;
   readonly late: LateReadings;
@@ -141,7 +147,8 @@ export class WindowEngine {
   readonly #room: TickRoom;
   readonly #sweep: MemorySweep;
   readonly #outdated: OutdatedWindows;
-  readonly #placed = new WeakMap<PaneRows, readonly RowPlacement[]>();
+  /** Between `needs` and `apply`. */
+  readonly #placed = new Map<PaneRows, readonly RowPlacement[]>();
   /** By row, of one `apply`: what became of it, and how many readings it holds. */
   #fates = new Uint8Array(FIRST_ROWS);
   #readings = new Float64Array(FIRST_ROWS);
@@ -239,12 +246,14 @@ export class WindowEngine {
     for (let row = 0; row < rows.rowCount; row++)
       readings[row] = readingCountOfRow(rows.layout, rows.state, row * rows.layout.stride);
     const fates = this.#fates.fill(0, 0, rows.rowCount);
-    for (const placement of this.#place(rows)) {
+    const placements = this.#place(rows);
+    const whole = wholeOf(placements, rows);
+    for (const placement of placements) {
       for (const placed of placement.panes) {
         let count = 0;
         const own = placed.rows;
         for (let each = 0; each < own.length; each++) count += readings[own[each]];
-        const fate = this.#applyTo(placement, placed, { rows, readings: count, nowMs, late });
+        const fate = this.#applyTo(placement, placed, { rows, whole, readings: count, nowMs, late });
         for (let each = 0; each < own.length; each++) fates[own[each]] |= fate;
       }
     }
@@ -386,6 +395,7 @@ export class WindowEngine {
    */
   tick(nowMs: number, trustedMs = nowMs): WindowResult[] {
     this.#restore.settle();
+    this.#placed.clear();
     this.#standing.setClock(nowMs);
     this.#room.beginTick();
     const emitted = [
@@ -476,7 +486,7 @@ export class WindowEngine {
   #applyTo(
     { view, match }: RowPlacement,
     { startMs, group, rows: placed }: PlacedRows,
-    { rows, readings, nowMs, late }: Applied,
+    { rows, whole, readings, nowMs, late }: Applied,
   ): number {
     const known = view.panes.get(startMs, group);
     const isCurrent = known !== undefined && known.recordsVersion === view.version;
@@ -487,7 +497,8 @@ export class WindowEngine {
     const pane = known ?? this.#openPane(view, startMs, group, records);
     pane.records = records;
     pane.recordsVersion = view.version;
-    mergeRows(view.layout, pane.state, rows, placed, match);
+    if (whole !== null && placed.length === rows.rowCount) mergePane(view.layout, pane.state, whole);
+    else mergeRows(view.layout, pane.state, rows, placed, match);
     this.#memory.paneChanged(view, pane);
     let isRevising = false;
     for (const record of records) {
@@ -540,6 +551,20 @@ export class WindowEngine {
         this.#memory.delete(stateKey("s", track.key, pageMs, group));
     }
   }
+}
+
+/**
+ * The merge of all rows, where several views have them in one pane each, as those by site and over all mostly do; null where they
+ * do not. All views of a metric have the same layout.
+ */
+function wholeOf(placements: readonly RowPlacement[], rows: PaneRows): PaneState | null {
+  if (rows.isRetraction === true || rows.rowCount < MERGED_ROWS_MIN) return null;
+  const wholes = placements.filter(({ panes }) => panes[0]?.rows.length === rows.rowCount);
+  if (wholes.length < 2) return null;
+  const [{ view, match, panes }] = wholes;
+  const state = emptyPane(view.layout);
+  mergeRows(view.layout, state, rows, panes[0].rows, match);
+  return state;
 }
 
 /** The range that holds both: windows over the same pane leave nothing between them. */
