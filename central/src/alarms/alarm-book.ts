@@ -183,7 +183,8 @@ export class AlarmBook {
   }
 
   isRaised(agent: string, kind: SystemAlarm): boolean {
-    return this.get(agent, systemId(kind))?.isActive === true;
+    // Asked with every batch, and mostly none is.
+    return this.#raised.size > 0 && this.get(agent, systemId(kind))?.isActive === true;
   }
 
   /** Central's own alarms that are active. */

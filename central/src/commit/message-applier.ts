@@ -514,8 +514,10 @@ export class MessageApplier {
   #showFrontier(agent: string): void {
     const frontier = this.#state.agents.frontier(agent);
     if (frontier === null) return;
-    const pendingFromMs = Math.min(...frontier.pending.map(({ startMs }) => startMs));
-    this.#state.wasThere(agent, this.#state.agents.siteOf(agent), pendingFromMs);
+    // They ascend.
+    const pendingFromMs = frontier.pending[0]?.startMs;
+    if (pendingFromMs !== undefined)
+      this.#state.wasThere(agent, this.#state.agents.siteOf(agent), pendingFromMs);
     this.#state.engine.setFrontier(agent, frontier);
   }
 }

@@ -2,12 +2,15 @@ import type { Parsed, Rejected } from "./parsed.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
+/** Made once: to make one costs more than to read a heartbeat. */
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
 /** The JSON value of UTF-8 bytes. */
 export function parseJsonBytes(bytes: Uint8Array, bytesMax: number): Parsed<unknown> {
   if (bytes.length > bytesMax)
     return { ok: false, reason: "oversized", detail: `${bytes.length} bytes, at most ${bytesMax}` };
   try {
-    const message: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const message: unknown = JSON.parse(UTF8.decode(bytes));
     return { ok: true, message };
   } catch (error) {
     return { ok: false, reason: "malformed", detail: error instanceof Error ? error.message : "not JSON" };

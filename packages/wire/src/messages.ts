@@ -200,8 +200,10 @@ const RECORD_BOUNDS = { countMax: 512, nameLengthMax: NAME_LENGTH_MAX } as const
 
 export type Message = Hello | Welcome | Refusal | Ack | Heartbeat | Echo;
 
+const encoder = new TextEncoder();
+
 export function encodeMessage(message: Message): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(message));
+  return encoder.encode(JSON.stringify(message));
 }
 
 export function parseHello(bytes: Uint8Array): Parsed<Hello> {

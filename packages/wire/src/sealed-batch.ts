@@ -144,7 +144,7 @@ export function openBatch(bytes: Uint8Array, batchBytesMax = BATCH_BYTES_MAX): O
   if (view.getUint8(AT.lane) >= LANES.length) return { ok: false, reason: "unknown_lane" };
   if (view.getUint8(AT.kind) >= BATCH_KINDS.length) return { ok: false, reason: "unknown_kind" };
   if ((view.getUint8(AT.flags) & ~FLAG_COMPRESSED) !== 0) return { ok: false, reason: "unknown_flags" };
-  const { bodyBytes: _, ...header } = readHeader(bytes, view);
+  const header = readHeader(bytes, view);
   const isSound =
     Number.isSafeInteger(header.sequence) &&
     header.sequence >= 1 &&
@@ -168,7 +168,7 @@ export function peekHeader(bytes: Uint8Array): BatchHeader | undefined {
     WIRE_VERSIONS_READ.includes(view.getUint8(AT.version)) &&
     view.getUint8(AT.lane) < LANES.length &&
     view.getUint8(AT.kind) < BATCH_KINDS.length;
-  return isKnown ? readHeader(bytes, view) : undefined;
+  return isKnown ? { ...readHeader(bytes, view), bodyBytes: view.getUint32(AT.bodyBytes) } : undefined;
 }
 
 /** A copy of a sealed batch that belongs to another epoch. The batch has been opened before: its checksum is not looked at. */
@@ -180,7 +180,7 @@ export function restampEpoch(bytes: Uint8Array, epoch: number): Uint8Array {
   return restamped;
 }
 
-function readHeader(bytes: Uint8Array, view: DataView): BatchHeader {
+function readHeader(bytes: Uint8Array, view: DataView): Omit<SealedBatch, "body"> {
   let storeId = "";
   for (let index = 0; index < 16; index += 1) {
     storeId += HEX[bytes[AT.storeId + index]];
@@ -197,7 +197,6 @@ function readHeader(bytes: Uint8Array, view: DataView): BatchHeader {
     readingCount: readInteger(view, AT.readingCount),
     startMs: readInteger(view, AT.start),
     endMs: readInteger(view, AT.end),
-    bodyBytes: view.getUint32(AT.bodyBytes),
     bodyBytesRaw: view.getUint32(AT.bodyBytesRaw),
   };
 }

@@ -71,9 +71,16 @@ export function viewKeyName(metric: string, paneMs: number, by: readonly string[
   return `${encodeURIComponent(metric)}@${paneMs}:${by.map(encodeURIComponent).join(",")}`;
 }
 
+let codedMs = NaN;
+let code = "";
+
+/** Most ask for the start that was asked for before. */
 function startCode(startMs: EventTimeMs): string {
+  if (startMs === codedMs) return code;
   assert(Number.isInteger(startMs) && Math.abs(startMs) <= STATE_TIME_MS_MAX, `no key for time ${startMs}`);
-  return (startMs + 2 ** 52).toString(16).padStart(14, "0");
+  code = (startMs + 2 ** 52).toString(16).padStart(14, "0");
+  codedMs = startMs;
+  return code;
 }
 
 function clamp(timeMs: EventTimeMs): EventTimeMs {

@@ -208,7 +208,8 @@ export class WindowRevisions {
     const standing = this.#standingOf(record);
     const isPassed =
       standing.isEveryPassed && nowMs >= record.endMs && standing.completeness.agentsExpected > 0;
-    return this.#emit(record, isPassed && record.state === "provisional" ? "complete" : record.state, nowMs);
+    const state = isPassed && record.state === "provisional" ? "complete" : record.state;
+    return this.#emit(record, state, nowMs, { standing });
   }
 
   /** Emits a result where one is due; otherwise says when to look again. */
@@ -255,10 +256,11 @@ export class WindowRevisions {
     const sinceMs = result?.updatedAtMs ?? (isBacklog ? record.openedAtMs : -Infinity);
     // A clock that went back would otherwise hold results up for as long as it jumped.
     const isDue = nowMs >= sinceMs + intervalMs || nowMs < sinceMs;
-    if (!isComplete && hasAllPassed && (isDue || !wasComplete)) return this.#emit(record, "complete", nowMs);
+    if (!isComplete && hasAllPassed && (isDue || !wasComplete))
+      return this.#emit(record, "complete", nowMs, { standing });
     if (isDue && record.isDirty) {
       const values = this.#newValues(record);
-      if (values !== null) return this.#emit(record, record.state, nowMs, values);
+      if (values !== null) return this.#emit(record, record.state, nowMs, { standing, values });
       this.#settle(record);
     }
     // One that is outdated and has no panes here can only have come out of a damaged store; its final revision brings them.
@@ -267,7 +269,7 @@ export class WindowRevisions {
       record.result !== null &&
       standing.key !== record.completenessKey &&
       !isWithoutPanes(record);
-    if (isDue && isStandingNew && hasWaited) return this.#emit(record, record.state, nowMs);
+    if (isDue && isStandingNew && hasWaited) return this.#emit(record, record.state, nowMs, { standing });
 
     record.nextCheckMs = Infinity;
     if (record.isDirty || isStandingNew) record.nextCheckMs = isDue ? waitsUntilMs : sinceMs + intervalMs;
@@ -280,10 +282,15 @@ export class WindowRevisions {
     record: WindowRecord,
     state: WindowState,
     nowMs: number,
-    values: WindowValues = this.#valuesNow(record),
+    {
+      standing = this.#standingOf(record),
+      values = this.#valuesNow(record),
+    }: { readonly standing?: WindowStanding; readonly values?: WindowValues } = {},
   ): boolean {
     const { track, result } = record;
-    const { completeness, key } = this.#memory.completeness.share(this.#completenessNow(record));
+    const own = completenessNow(record, standing);
+    const { completeness, key } =
+      own === standing.completeness ? standing : this.#memory.completeness.share(own);
     record.result = {
       window: track.spec.name,
       metric: track.spec.metric,
@@ -302,17 +309,6 @@ export class WindowRevisions {
     record.nextCheckMs = -Infinity;
     this.#settle(record);
     return true;
-  }
-
-  /** Once a window is complete its completeness stays; but coarse panes that come even then are told. */
-  #completenessNow(record: WindowRecord): Completeness {
-    const { completeness } = this.#standingOf(record);
-    if (record.state === "provisional") return completeness;
-    const { agentsCoarse } = completeness;
-    return {
-      ...(record.result?.completeness ?? NOBODY),
-      ...(agentsCoarse === undefined ? {} : { agentsCoarse }),
-    };
   }
 
   /** Nothing new is in the window's panes; a complete one needs no more looking at. */
@@ -351,6 +347,13 @@ export class WindowRevisions {
   #standingOf(record: WindowRecord): WindowStanding {
     return standingOf(this.#standing, record.track, record, record.labels);
   }
+}
+
+/** Once a window is complete its completeness stays; but coarse panes that come even then are told. */
+function completenessNow({ state, result }: WindowRecord, { completeness }: WindowStanding): Completeness {
+  if (state === "provisional") return completeness;
+  const { agentsCoarse } = completeness;
+  return { ...(result?.completeness ?? NOBODY), ...(agentsCoarse === undefined ? {} : { agentsCoarse }) };
 }
 
 /** It is outdated, and its values cannot be computed from memory. */
