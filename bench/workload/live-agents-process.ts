@@ -28,7 +28,7 @@ const HEARTBEAT_MS = 1_000;
 const OUT_OF_ORDER_MS = 5_000;
 const LANE = { oldest: 1, sent: 0, next: 1, epochs: [] };
 
-process.on("message", (options: LiveAgentsOptions) => void connectAll(options));
+process.once("message", (options: LiveAgentsOptions) => void connectAll(options));
 process.channel?.ref();
 process.on("SIGTERM", () => process.exit(0));
 
