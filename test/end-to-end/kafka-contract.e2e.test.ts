@@ -14,7 +14,7 @@ import {
   type KafkaSentRecord,
   PlatformaticClient,
 } from "@millrace/kafka";
-import { Admin } from "@platformatic/kafka";
+import { Admin, Producer } from "@platformatic/kafka";
 import * as kafkajs from "kafkajs";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { KAFKA_VERSIONS } from "../../scripts/stack/kafka-server.ts";
@@ -282,6 +282,44 @@ describe.each(KAFKA_VERSIONS)("Kafka %s", (version) => {
             { topic, partition: 0, offset: 3, nextOffset: 12 },
             { topic, partition: 0, offset: 1_000, nextOffset: 12 },
           ]);
+        },
+      );
+
+    // kafkajs asks for the end of what may be read.
+    if (adapter === "platformatic")
+      test(
+        "behind an open transaction nothing is given, and the partition is not at its end; once it is given up, what is behind it comes",
+        { timeout: 240_000 },
+        async ({ skip }) => {
+          if (works === undefined) return skip(SKIPPED);
+          const { topic, make, send, consumer } = place(works);
+          await make(1);
+          const sendPlain = (value: string) => send([{ key: "k", value: text(value), partition: 0 }]);
+          const transactional = new Producer({
+            clientId: topic,
+            bootstrapBrokers: [works.server.address],
+            transactionalId: topic,
+            idempotent: true,
+            retries: 5,
+          });
+          onTestFinished(() => transactional.close());
+          await sendPlain("before");
+          const transaction = await transactional.beginTransaction();
+          const open = { topic, partition: 0, key: Buffer.from("k"), value: Buffer.from("given up") };
+          await transaction.send({ messages: [open] });
+          await sendPlain("behind");
+          const reader = consumer();
+          const [first] = await take(reader, 1);
+          expect(first).toMatchObject({ nextOffset: 1, endOffset: 3 });
+          expect(await reader.ranges()).toEqual([{ topic, partition: 0, startOffset: 0, endOffset: 3 }]);
+          await transaction.abort();
+          const batches = await take(reader, 1);
+          expect(batches.flatMap(({ records }) => records.map(({ value }) => textOf(value)))).toEqual([
+            "behind",
+          ]);
+          await sendPlain("last");
+          const [last] = await take(reader, 1);
+          expect(last.nextOffset).toBe(last.endOffset);
         },
       );
 

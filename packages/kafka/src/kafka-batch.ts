@@ -12,7 +12,10 @@ export interface KafkaBatch {
   readonly offsets: ArrayLike<number>;
   /** Where to go on once all of it is done: what is committed, or kept as position. */
   readonly nextOffset: number;
-  /** Offset behind the last readable record of the partition when it was fetched: less `nextOffset`, it is the lag. */
+  /**
+   * Offset behind the last record of the partition when it was fetched: less `nextOffset`, it is the lag. What stands
+   * behind an open transaction counts, though it is not given before that ends.
+   */
   readonly endOffset: number;
 }
 

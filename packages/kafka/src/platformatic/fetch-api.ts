@@ -12,7 +12,7 @@ export interface FetchedPartition {
   readonly partition: number;
   /** Why the broker gives nothing of it; null: it does. */
   readonly refusal: Error | null;
-  /** Behind the last record that may be read. */
+  /** Behind the last record there is: those behind an open transaction may not be read yet. */
   readonly endOffset: number;
   readonly aborted: readonly AbortedTransaction[];
   /** Whole batches, in order; the last may be cut off. */
@@ -54,8 +54,8 @@ export function parseAnswer(
       return reader.readArray((_reader, index) => {
         const partition = reader.readInt32();
         const refusal = errorOf(`/responses/${topic}/partitions/${index}`, reader.readInt16());
-        reader.readInt64(); // high watermark
         const endOffset = Number(reader.readInt64());
+        reader.readInt64(); // end of what may be read
         reader.readInt64(); // log's start
         const aborted = reader.readNullableArray(() => ({
           producerId: reader.readInt64(),

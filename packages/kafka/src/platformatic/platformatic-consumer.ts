@@ -151,7 +151,12 @@ export class PlatformaticConsumer implements KafkaConsumer {
     try {
       // Not at once: the two would share one answer.
       const starts = await this.#reader.listOffsets({ topics, timestamp: ListOffsetTimestamps.EARLIEST });
-      const ends = await this.#reader.listOffsets({ topics, timestamp: ListOffsetTimestamps.LATEST });
+      const ends = await this.#reader.listOffsets({
+        topics,
+        timestamp: ListOffsetTimestamps.LATEST,
+        // What stands behind an open transaction is still to come.
+        isolationLevel: FetchIsolationLevels.READ_UNCOMMITTED,
+      });
       return topics.flatMap((topic) =>
         (starts.get(topic) ?? []).map((start, partition) => ({
           topic,
