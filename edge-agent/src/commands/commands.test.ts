@@ -304,7 +304,7 @@ test("an alarm is shown with its machine, its latch and its action", () => {
     message: "too hot",
     severity: 900,
     activeAtMs: 1_700_000_000_000,
-    value: 91.30571787899998,
+    value: 91.3057178,
     limit: 90,
     action: "confirmed",
     clearedAtMs: 5,

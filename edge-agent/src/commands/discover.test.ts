@@ -50,7 +50,8 @@ async function discover(...more: string[]) {
     100,
   );
   try {
-    return { ...(await run("discover", "--config", config, "--for", "2s", ...more)), commands };
+    const time = more.includes("--for") ? [] : ["--for", "2s"];
+    return { ...(await run("discover", "--config", config, ...time, ...more)), commands };
   } finally {
     clearInterval(data);
     await node.endAsync();
@@ -70,5 +71,14 @@ test("with --rebirth it is asked once, and what it tells is in the pipeline", as
   expect(commands).toEqual(["spBv1.0/north/NCMD/l1 Node Control/Rebirth"]);
   const { metrics } = loadPipeline("pipeline.yaml", { readFile: () => out, env: {} }).config;
   expect(metrics).toMatchObject([{ name: "Load", source: { kind: "sparkplug", isOfDevice: false } }]);
+  expect(code).toBe(0);
+});
+
+test("Ctrl-C ends it earlier, and what was heard by then is printed", { timeout: 20_000 }, async () => {
+  const interrupt = setTimeout(() => process.emit("SIGINT"), 1_500);
+  const { code, out, err } = await discover("--rebirth", "--for", "1h");
+  clearTimeout(interrupt);
+  expect(err).toContain("Ctrl-C ends it earlier");
+  expect(out).toContain("Load:");
   expect(code).toBe(0);
 });

@@ -4,6 +4,7 @@ import {
   createLogger,
   formatDuration,
   MillraceError,
+  onStopSignals,
   plainText,
   reasonOf,
   systemClock,
@@ -49,7 +50,7 @@ export const discoverCommand: Command = {
   },
   async run({ flags, output }) {
     const { config } = loadAgentConfig(flags.requiredText("config"));
-    const durationMs = flags.durationMs("for") ?? 60_000;
+    const wantedMs = flags.durationMs("for") ?? 60_000;
     const log = new TopicLog();
     const census = new SparkplugCensus(config.sparkplug.payloadBytesMax);
     const { publish, stop } = await listen(
@@ -60,13 +61,16 @@ export const discoverCommand: Command = {
         census.hear(topic, payload);
       },
     );
+    let isStopped = false;
+    let heardMs = 0;
+    const listenNoMore = onStopSignals({ stop: () => (isStopped = true), force: () => process.exit(1) });
     try {
-      output.err(`listening for ${formatDuration(durationMs)} …\n`);
-      for (let heardMs = 0; heardMs < durationMs;) {
-        const waitMs = Math.min(durationMs - heardMs, ASK_MS);
+      output.err(`listening for ${formatDuration(wantedMs)}; Ctrl-C ends it earlier …\n`);
+      while (heardMs < wantedMs && !isStopped) {
+        const waitMs = Math.min(wantedMs - heardMs, ASK_MS);
         await new Promise<void>((resolve) => systemClock.after(waitMs, resolve));
         heardMs += waitMs;
-        if (heardMs % PROGRESS_MS === 0 || heardMs === durationMs)
+        if (heardMs % PROGRESS_MS === 0 || heardMs === wantedMs || isStopped)
           output.err(`${log.messageCount} messages on ${log.topics().length} topics\n`);
         const unasked = flags.isOn("rebirth") ? census.takeUnasked(REBIRTHS_MAX) : [];
         for (const source of unasked) {
@@ -76,9 +80,10 @@ export const discoverCommand: Command = {
         }
       }
     } finally {
+      listenNoMore();
       await stop();
     }
-    output.err(topicTable(log, durationMs));
+    output.err(topicTable(log, heardMs));
     output.err(sparkplugTable(census, flags.isOn("rebirth")));
     const names = new SuggestedNames();
     const plainTopics = log.topics().filter(({ topic }) => !isOfSparkplug(topic));

@@ -382,3 +382,11 @@ test("a command that would confirm itself is refused, and an answer on the comma
     "f/{line}/c is where the command goes: the machine would have to answer there; give the topic where it answers",
   );
 });
+
+test("what waits for an answer that nobody is to give is a warning", () => {
+  const unanswered = action('publish: "f/{line}/c", retry: 2, escalateSeverity: 900');
+  expect(warnings(unanswered).filter((warning) => warning.includes("not confirmed"))).toEqual([
+    "retry is of a command that is not confirmed, and confirm is not there: it is sent once; give confirm, or remove retry",
+    "escalateSeverity is of a command that is not confirmed, and confirm is not there: it is sent once; give confirm, or remove escalateSeverity",
+  ]);
+});

@@ -151,6 +151,7 @@ function checkAction(
   checkConfirm(reader, [...path, "confirm", "topic"], action);
   checkMatch(reader, [...path, "confirm"], action);
   checkRepetitions(reader, [...path, "retry"], action);
+  checkUnanswered(reader, path, action);
   const use = { metric: rule.metric ?? rule.window ?? "", labels };
   checkCaptures(reader, { ...use, path: [...path, "publish"], topic: action.publish });
   if (action.confirm !== undefined)
@@ -228,6 +229,22 @@ function checkMatch(reader: ConfigReader, path: KeyPath, action: NonNullable<Rul
       "an answer names its command by id or by correlation; give one",
       "key",
     );
+}
+
+/** Without an answer to wait for a command is sent once. */
+function checkUnanswered(
+  reader: ConfigReader,
+  path: KeyPath,
+  { confirm }: NonNullable<RuleFile["action"]>,
+): void {
+  if (confirm !== undefined) return;
+  for (const key of ["retry", "escalateSeverity"] as const)
+    if (reader.source.has([...path, key]))
+      reader.warning(
+        [...path, key],
+        `${key} is of a command that is not confirmed, and confirm is not there: it is sent once; give confirm, or remove ${key}`,
+        "key",
+      );
 }
 
 /** Repetitions that the interlock holds back come later than `within` says. */

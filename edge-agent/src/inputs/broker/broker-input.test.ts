@@ -1,6 +1,6 @@
 // The embedded broker: PUBACK means durable, limits hold, and commands reach the machines. Real sockets, real clients.
 import { connect as connectSocket } from "node:net";
-import { systemClock } from "@millrace/runtime";
+import { MemoryLogger, systemClock } from "@millrace/runtime";
 import { freePort, mqttPacket, SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { brokerWith, cleanups, holdingHandler, rawSocket, sensor } from "./broker-input.test-support.ts";
@@ -224,7 +224,9 @@ test("with TLS a client needs the broker's authority, and with `ca` a certificat
   void sensor(input).catch(() => {});
   await vi.waitFor(() => expect(input.status().counts["refused_tls"]).toBeGreaterThan(0));
 
+  const log = new MemoryLogger();
   const named = await brokerWith((arrival) => void arrivals.push(arrival), {
+    log,
     tls: { ...tls, ca: authority },
     users: [{ user: "alpha-1", password: null, publish: ["f/#"], subscribe: [] }],
   });
@@ -234,6 +236,9 @@ test("with TLS a client needs the broker's authority, and with `ca` a certificat
   await client.publishAsync("f/t", "3", { qos: 1 });
   void sensor(named, secure).catch(() => {});
   await vi.waitFor(() => expect(named.status().counts["refused_tls"]).toBe(1));
+  expect(log.lines.at(-1)?.message).toBe(
+    "a client failed the TLS handshake: peer did not return a certificate",
+  );
   expect(arrivals.map(text)).toEqual(["1", "3"]);
 
   const unnamed = await brokerWith(() => {}, { tls: { ...tls, ca: authority }, users: [line1] });

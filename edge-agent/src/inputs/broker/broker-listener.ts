@@ -105,7 +105,9 @@ export class BrokerListener {
     );
     server.on("tlsClientError", (error) => {
       onRefused("refused_tls");
-      log.repeated("tls_client_error", `a client failed the TLS handshake: ${error.message}`);
+      // OpenSSL's whole text names places in its own source.
+      const reason = "reason" in error ? String(error.reason) : error.message;
+      log.repeated("tls_client_error", `a client failed the TLS handshake: ${reason}`);
     });
     return server;
   }
