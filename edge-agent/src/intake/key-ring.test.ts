@@ -104,6 +104,36 @@ describe("KeyRing", () => {
     );
   });
 
+  it("grows with its keys where they stand, whichever group the oldest is in, round the end too", () => {
+    const turn = fc.record({ drop: fc.nat(12), more: fc.nat(300) });
+    fc.assert(
+      fc.property(
+        fc.array(turn, { minLength: 1, maxLength: 12 }),
+        fc.double({ noNaN: true, min: 0, max: 1 }),
+        (turns, spread) => {
+          const ring = new KeyRing(spread);
+          let list: Omit<Key, "entry">[] = [];
+          let nextMs = 1_764_000_000_000;
+          const fill = (count: number) => {
+            const timeMs = Float64Array.from({ length: count }, () => (nextMs += 1_000));
+            // From group to group far apart: with another's anchors none would be what it was.
+            const value = timeMs.map((ms) => ((ms / 1_000) % 7_919) * 4);
+            ring.appendRun({ count, timeMs, value }, count, 1);
+            for (let at = 0; at < count; at += 1) list.push({ timeMs: timeMs[at], value: value[at] });
+          };
+          fill(400);
+          for (const { drop, more } of turns) {
+            const dropped = Math.min(32 * drop, list.length);
+            ring.dropFirst(dropped);
+            list = list.slice(dropped);
+            fill(more);
+            expect(keysOf(ring)).toEqual(list);
+          }
+        },
+      ),
+    );
+  });
+
   it("that has grown is a quarter larger than what it holds, and one that is nearly empty again is small", () => {
     const ring = new KeyRing(0.99);
     for (let ms = 0; ms < 100_000; ms += 1) ring.append(ms, 1, 1);
