@@ -118,14 +118,14 @@ export class CommitTurn {
     };
   }
 
-  /** While there are more results than a tick has room for, no records are taken. What may be said once the commit is durable. */
+  /** While there are more results than a tick has room for, few records are taken. What may be said once the commit is durable. */
   async #applyRecords(
     { isTick, wasCutShort }: { readonly isTick: boolean; readonly wasCutShort: boolean },
     moment: Moment,
   ): Promise<readonly (() => void)[]> {
     const { state, recordApplier, recordInbox } = this.#options;
     if (isTick) recordApplier.tick(moment);
-    const answers = await recordApplier.apply(wasCutShort ? [] : recordInbox.take(), moment);
+    const answers = await recordApplier.apply(recordInbox.take({ isCrowded: wasCutShort }), moment);
     if (isTick || answers.length > 0) state.records.show(state.engine, moment.monotonicMs);
     return answers;
   }

@@ -4,8 +4,9 @@ import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 
 /** One commit takes no more of records than this, so that agents, echoes and pages are not held up. */
-const COMMIT_BYTES_MAX = 8_388_608;
-const COMMIT_RECORDS_MAX = 50_000;
+const COMMIT_ROOM: CommitRoom = { bytes: 8_388_608, records: 50_000 };
+/** Of a commit that windows' results fill: an alarm on records waits for none of them, and a backlog adds few to them. */
+const CROWDED_ROOM: CommitRoom = { bytes: 524_288, records: 3_000 };
 /** What waits of one stream; whoever brings more has to wait, or to come again. */
 export const STREAM_INBOX_BYTES_MAX = 33_554_432;
 
@@ -75,11 +76,11 @@ export class RecordInbox {
 
   /**
    * What the next commit takes: of each stream in turn as much as its share has room for, cut where not even one batch fits; then whole
-   * batches while there is room.
+   * batches while there is room. `isCrowded`: it has much else to hold.
    */
-  take(): TakenBatch[] {
+  take({ isCrowded = false } = {}): TakenBatch[] {
     const taken: TakenBatch[] = [];
-    const whole = { bytes: COMMIT_BYTES_MAX, records: COMMIT_RECORDS_MAX };
+    const whole = isCrowded ? CROWDED_ROOM : COMMIT_ROOM;
     const left = { ...whole };
     const count = this.#waiting.size;
     const streams = [...this.#waiting.keys()];
