@@ -284,7 +284,8 @@ test("what is refused for a value says what stands there", () => {
     series: Array.from({ length: decoder.setCount }, () => new Uint32Array(1)),
     pairs: [],
   };
-  const read = (changes: Readonly<Record<string, unknown>>) => decoder.read(new TextEncoder().encode(text(changes)), columns, 0)?.detail;
+  const read = (changes: Readonly<Record<string, unknown>>) =>
+    decoder.read(new TextEncoder().encode(text(changes)), columns, 0)?.detail;
   const amount = "where the value of amount should be";
   expect(read({ amount: "12,5" })).toBe(`no number ("12,5") ${amount}`);
   expect(read({ amount: "" })).toBe(`no number ("") ${amount}`);
