@@ -20,7 +20,10 @@ export function answerError(
     return sendProblem(reply, error.problem);
   }
   const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
-  if (status === 413) return sendProblem(reply, problem("too_large", reasonOf(error)));
+  if (status === 413) {
+    readPast(reply);
+    return sendProblem(reply, problem("too_large", reasonOf(error)));
+  }
   if (status === 415) return sendProblem(reply, problem("unsupported", reasonOf(error)));
   if (status >= 400 && status < 500)
     return sendProblem(reply, { ...problem("bad_request", reasonOf(error)), status });
@@ -35,4 +38,13 @@ export function answerError(
   }
   log.error("cannot answer a request", { reason: reasonOf(error) });
   return sendProblem(reply, problem("internal", "the log says more"));
+}
+
+/**
+ * Fastify would close the connection of a body that is too large, and the reset that comes of what was not read could reach the sender
+ * before the answer does. So the rest is read past, for as long as a request may take.
+ */
+function readPast(reply: FastifyReply): void {
+  reply.removeHeader("connection");
+  reply.request.raw.unpipe().resume();
 }

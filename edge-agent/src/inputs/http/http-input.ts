@@ -1,4 +1,10 @@
-import { createServer, type Server, type ServerOptions } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
@@ -132,6 +138,10 @@ export class HttpInput implements ReadingInput {
       serverFactory: (answer): Server => {
         const server =
           tls === null ? createServer(limits, answer) : createTlsServer({ ...limits, ...tls }, answer);
+        server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+          if (!isTooLarge(request, bodyBytesMax)) response.writeContinue();
+          answer(request, response);
+        });
         server.maxConnections = clientsMax;
         server.maxHeadersCount = HEADERS_MAX;
         server.setTimeout(IDLE_TIMEOUT_MS);
@@ -297,6 +307,7 @@ export class HttpInput implements ReadingInput {
       const { bodyBytesMax } = this.#options;
       const detail = `the body has over ${bodyBytesMax} bytes; send fewer lines, or raise bodyBytesMax`;
       this.#setAside(request, detail);
+      readPast(request, reply);
       return refuse(reply, 413, detail);
     }
     if (hasStatus(error) && error.statusCode < 500) return refuse(reply, error.statusCode, error.message);
@@ -332,6 +343,20 @@ class HttpRefusal extends Error {
     super(message);
     this.status = status;
   }
+}
+
+function isTooLarge({ headers }: IncomingMessage, bodyBytesMax: number): boolean {
+  return Number(headers["content-length"] ?? 0) > bodyBytesMax;
+}
+
+/**
+ * Fastify would close the connection of a body that is too large, and the reset that comes of what was not read could reach the sender
+ * before the answer does. So the rest is read past, for as long as a request may take; whoever waits for leave sends none.
+ */
+function readPast(request: FastifyRequest, reply: FastifyReply): void {
+  if (request.headers.expect !== undefined) return;
+  reply.removeHeader("connection");
+  request.raw.resume();
 }
 
 /** `error` is where InfluxDB 1 has it, `code` and `message` where InfluxDB 2 has them. */

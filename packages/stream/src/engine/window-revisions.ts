@@ -25,6 +25,7 @@ interface Look {
   readonly standing: WindowStanding;
   readonly isComplete: boolean;
   readonly hasEnded: boolean;
+  readonly hasAllPassed: boolean;
   readonly hasWaited: boolean;
   readonly waitsUntilMs: number;
 }
@@ -203,18 +204,27 @@ export class WindowRevisions {
     return moved;
   }
 
+  /** In the state that it has by now, so that nothing is left to be said of it at the same moment. */
   #emitMoved(record: WindowRecord, nowMs: number): boolean {
     if (record.result !== null && this.#newValues(record) === null) return false;
-    const standing = this.#standingOf(record);
-    const isPassed =
-      standing.isEveryPassed && nowMs >= record.endMs && standing.completeness.agentsExpected > 0;
-    const state = isPassed && record.state === "provisional" ? "complete" : record.state;
+    const { standing, hasAllPassed } = this.#lookAt(record, nowMs);
+    const state = hasAllPassed && record.state === "provisional" ? "complete" : record.state;
     return this.#emit(record, state, nowMs, { standing });
   }
 
   /** Emits a result where one is due; otherwise says when to look again. */
   #decide(record: WindowRecord, nowMs: number): boolean {
-    const { graceMs } = this.#pace;
+    const look = this.#lookAt(record, nowMs);
+    const isEmitted = this.#emitDue(record, nowMs, look);
+    const isWaitedFor = record.state === "provisional" && look.standing.isAnyPassed && look.hasWaited;
+    if (isWaitedFor && record.result !== null && (isEmitted || !record.isWaitedFor)) {
+      record.isWaitedFor = true;
+      this.#waitedFor.push(record);
+    }
+    return isEmitted;
+  }
+
+  #lookAt(record: WindowRecord, nowMs: number): Look {
     const { endMs } = record;
     const standing = this.#standingOf(record);
     const isComplete = record.state === "complete";
@@ -224,31 +234,18 @@ export class WindowRevisions {
       record.firstPassedAtMs = nowMs;
       this.#memory.markerChanged(record);
     }
-    const waitsUntilMs = Math.max(endMs, record.firstPassedAtMs ?? endMs) + graceMs;
+    const waitsUntilMs = Math.max(endMs, record.firstPassedAtMs ?? endMs) + this.#pace.graceMs;
     const hasWaited = nowMs >= waitsUntilMs;
-    const isEmitted = this.#emitDue(record, nowMs, {
-      standing,
-      isComplete,
-      hasEnded,
-      hasWaited,
-      waitsUntilMs,
-    });
-    const isWaitedFor = record.state === "provisional" && standing.isAnyPassed && hasWaited;
-    if (isWaitedFor && record.result !== null && (isEmitted || !record.isWaitedFor)) {
-      record.isWaitedFor = true;
-      this.#waitedFor.push(record);
-    }
-    return isEmitted;
+    // Where nobody is expected, nobody can pass: the grace decides.
+    const hasAllPassed =
+      standing.isEveryPassed && hasEnded && (standing.completeness.agentsExpected > 0 || hasWaited);
+    return { standing, isComplete, hasEnded, hasAllPassed, hasWaited, waitsUntilMs };
   }
 
   #emitDue(record: WindowRecord, nowMs: number, look: Look): boolean {
     const { emitIntervalMs, revisionIntervalMs, backlogRevisionMs } = this.#pace;
     const { endMs, result } = record;
-    const { standing, isComplete, hasEnded, hasWaited, waitsUntilMs } = look;
-    // Where nobody is expected, nobody can pass: the grace decides.
-    const hasAllPassed =
-      standing.isEveryPassed && hasEnded && (standing.completeness.agentsExpected > 0 || hasWaited);
-
+    const { standing, isComplete, hasEnded, hasAllPassed, hasWaited, waitsUntilMs } = look;
     const isBacklog = standing.isPending && endMs < nowMs - backlogRevisionMs;
     // A session that was complete is still paced like one.
     const wasComplete = result?.state === "complete";
