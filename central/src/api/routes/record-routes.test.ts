@@ -210,6 +210,25 @@ test("senders that announce much and send nothing, or do not say how much, hold 
   expect(await post("{}")).toMatchObject({ status: 200 });
 });
 
+test("whoever posts too much hears so however much of it is still to come, and stays connected", async () => {
+  const { target, url } = await listen();
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  ends.push(() => socket.destroy());
+  let heard = "";
+  socket.on("data", (bytes) => (heard += bytes.toString()));
+  const head = (length: number) =>
+    `POST /api/v1/records/orders HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-length: ${length}\r\n\r\n`;
+  const half = Buffer.alloc(9 * 1024 * 1024, "1");
+  socket.write(head(2 * half.length));
+  socket.write(half);
+  await vi.waitFor(() => expect(heard).toMatch(/^HTTP\/1.1 413 .*too_large/s));
+  expect(target.batches).toEqual([]);
+  socket.write(half);
+  socket.write(`${head(2)}{}`);
+  await vi.waitFor(() => expect(heard).toMatch(/HTTP\/1.1 200 /));
+});
+
 test("refused: another stream, one of Kafka, a body that is none, too great, packed, another page, another machine", async () => {
   const { target, post } = await listen();
   expect(await post("{}", {}, "order")).toMatchObject({

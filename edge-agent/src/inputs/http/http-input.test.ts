@@ -196,6 +196,35 @@ test("of a body too large the first bytes are set aside, also where nothing tell
   expect(junk).toHaveLength(2);
 });
 
+test("whoever sends a body that is too large hears so however much of it is still to come, and stays connected", async () => {
+  const { input } = await inputWith(takingHandler().handler);
+  const head = (length: number, more = "") =>
+    `POST /topics/t HTTP/1.1\r\nhost: agent\r\ncontent-type: text/plain\r\ncontent-length: ${length}\r\n${more}\r\n`;
+  const open = () => {
+    const socket = connect(input.port, "127.0.0.1");
+    cleanups.push(async () => socket.destroy());
+    const heard: string[] = [];
+    socket.setEncoding("latin1").on("data", (text: string) => void heard.push(text));
+    return { socket, heard: () => heard.join("") };
+  };
+  const bytes = 3_000_000;
+  const { socket, heard } = open();
+  socket.write(head(bytes) + "1".repeat(bytes / 2));
+  await vi.waitFor(() => expect(heard()).toMatch(/^HTTP\/1.1 413 /));
+  socket.write("1".repeat(bytes / 2) + head(2) + "1\n");
+  await vi.waitFor(() => expect(heard()).toMatch(/HTTP\/1.1 200 /));
+
+  // As curl does: it waits for leave to send much.
+  const asking = open();
+  asking.socket.write(head(bytes, "expect: 100-continue\r\n"));
+  await vi.waitFor(() => expect(asking.heard()).toMatch(/^HTTP\/1.1 413 /));
+  const allowed = open();
+  allowed.socket.write(head(2, "expect: 100-continue\r\n"));
+  await vi.waitFor(() => expect(allowed.heard()).toMatch(/^HTTP\/1.1 100 /));
+  allowed.socket.write("1\n");
+  await vi.waitFor(() => expect(allowed.heard()).toMatch(/HTTP\/1.1 200 /));
+});
+
 test("users prove themselves with a password or a token", async () => {
   const { handler } = takingHandler();
   const users = [
