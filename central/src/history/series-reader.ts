@@ -104,33 +104,49 @@ export class SeriesReader {
   }
 
   /** What the chunks have. */
-  async #rolled({ series, level, grid, groups, values }: Asked): Promise<Map<string, SeriesPoints>> {
+  async #rolled(asked: Asked): Promise<Map<string, SeriesPoints>> {
+    const { series, level, grid, values: wanted } = asked;
     const points = new Map<string, SeriesPoints>();
-    let fields = series.view === null ? null : fieldsOf(series.view.layout.accumulators, values);
-    const chunks = new ChunkReader(level, (from) => (fields ??= fieldsOf(from.accumulators, values)));
-    let keys: Uint8Array[] = [];
-    let places: { readonly group: string; readonly startMs: number }[] = [];
-    const read = async () => {
-      for (const [index, bytes] of (await this.#store.getMany(keys)).entries()) {
+    let fields = series.view === null ? null : fieldsOf(series.view.layout.accumulators, wanted);
+    const chunks = new ChunkReader(level, (from) => (fields ??= fieldsOf(from.accumulators, wanted)));
+    for await (const { places, values } of this.#readAhead(this.#chunkPlaces(asked)))
+      for (const [index, bytes] of values.entries()) {
         const { group, startMs } = places[index];
         const chunk = bytes === undefined ? null : chunks.read(bytes, startMs);
         if (chunk !== null) addChunk(points, grid, group, chunk);
       }
-      keys = [];
-      places = [];
-    };
+    return points;
+  }
+
+  /** Where the chunks of the grid stand, as many together as are read at a time. */
+  *#chunkPlaces({ series, level, grid, groups }: Asked): Generator<readonly ChunkPlace[]> {
+    let places: ChunkPlace[] = [];
     const keptFromMs = this.#history.totals[level.name].keptFromMs ?? -Infinity;
     const firstMs = Math.max(chunkStartOf(grid.fromMs, level), keptFromMs);
     for (let startMs = firstMs; startMs < grid.toMs; startMs += level.chunkMs) {
       const keyOf = HISTORY_KEYS.chunksOf({ level: level.number, startMs, series: series.key });
       for (const group of groups) {
-        keys.push(keyOf(group));
-        places.push({ group, startMs });
-        if (keys.length >= CHUNKS_READ) await read();
+        places.push({ key: keyOf(group), group, startMs });
+        if (places.length < CHUNKS_READ) continue;
+        yield places;
+        places = [];
       }
     }
-    await read();
-    return points;
+    if (places.length > 0) yield places;
+  }
+
+  /** What stands there; the next ones are read while these are looked at. */
+  async *#readAhead(all: Iterable<readonly ChunkPlace[]>): AsyncGenerator<ReadChunks> {
+    let ahead: {
+      readonly places: readonly ChunkPlace[];
+      readonly reading: Promise<ReadChunks["values"]>;
+    } | null = null;
+    for (const places of all) {
+      const read = ahead === null ? null : { places: ahead.places, values: await ahead.reading };
+      ahead = { places, reading: this.#store.getMany(places.map(({ key }) => key)) };
+      if (read !== null) yield read;
+    }
+    if (ahead !== null) yield { places: ahead.places, values: await ahead.reading };
   }
 
   /**
@@ -194,6 +210,18 @@ export class SeriesReader {
     }
     return true;
   }
+}
+
+interface ChunkPlace {
+  readonly key: Uint8Array;
+  readonly group: string;
+  readonly startMs: number;
+}
+
+interface ReadChunks {
+  readonly places: readonly ChunkPlace[];
+  /** Of each place, in order; undefined: there is none. */
+  readonly values: readonly (Uint8Array | undefined)[];
 }
 
 interface Asked {
