@@ -1,29 +1,11 @@
 // Agents' alarms: each at its greatest step, once it is durable.
-import type { AlarmEvent } from "@millrace/wire";
 import { expect, test } from "vitest";
 import type { AlarmView } from "./alarms/alarm-view.ts";
 import { freezable, start, START_MS, welcomed } from "./central-world.test-support.ts";
 import { AlarmStream } from "./sinks/alarm-stream.ts";
+import { hotAlarm } from "./alarms/hot-alarm.test-support.ts";
 
-const HOT: AlarmEvent = {
-  id: "1",
-  step: 2,
-  rule: "overheating",
-  metric: "t",
-  labels: { site: "alpha" },
-  severity: 900,
-  isActive: true,
-  isLatched: false,
-  isHistorical: false,
-  activeAtMs: START_MS,
-  clearedAtMs: null,
-  timeMs: START_MS,
-  value: 81,
-  limit: 80,
-  action: "none",
-  command: null,
-  message: "too hot",
-};
+const HOT = hotAlarm(START_MS, { step: 2 });
 
 test("an alarm that is committed after one that arrived later is not taken for said: its time is its commit's", async () => {
   const { time, clock, freeze, thaw } = freezable();

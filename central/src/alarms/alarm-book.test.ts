@@ -3,26 +3,9 @@ import type { AlarmEvent } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { ALARMS_CLEARED_MAX, ALARMS_MAX, AlarmBook } from "./alarm-book.ts";
 import type { AlarmRecord } from "./alarm-book.ts";
+import { hotAlarm } from "./hot-alarm.test-support.ts";
 
-const HOT: AlarmEvent = {
-  id: "1",
-  step: 5,
-  rule: "overheating",
-  metric: "t",
-  labels: { site: "alpha" },
-  severity: 900,
-  isActive: true,
-  isLatched: false,
-  isHistorical: false,
-  activeAtMs: 1_000,
-  clearedAtMs: null,
-  timeMs: 1_000,
-  value: 81,
-  limit: 80,
-  action: "none",
-  command: null,
-  message: "too hot",
-};
+const HOT = hotAlarm(1_000, { step: 5 });
 const COOL: AlarmEvent = { ...HOT, isActive: false, clearedAtMs: 2_000, timeMs: 2_000, message: "cool" };
 
 function take(book: AlarmBook, event: AlarmEvent, storeId: string, epoch: number): boolean {

@@ -1,11 +1,11 @@
 // What a hello or a batch does beside its readings, seen from outside: alarms of a lost store, readings that came too late.
 import { silentLogger } from "@millrace/runtime";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
-import type { AlarmEvent } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { Central } from "../central.ts";
 import { CrashingStore } from "../crashing-store.test-support.ts";
 import { ScriptedAgent } from "../scripted-agent.test-support.ts";
+import { hotAlarm } from "../alarms/hot-alarm.test-support.ts";
 
 const START_MS = 1_700_000_000_000;
 const LATENESS_MS = 60_000;
@@ -42,25 +42,7 @@ async function start(): Promise<{ time: SimulatedTime; central: Central }> {
   return { time, central };
 }
 
-const HOT: AlarmEvent = {
-  id: "1",
-  step: 5,
-  rule: "overheating",
-  metric: "t",
-  labels: { site: "alpha" },
-  severity: 900,
-  isActive: true,
-  isLatched: false,
-  isHistorical: false,
-  activeAtMs: START_MS,
-  clearedAtMs: null,
-  timeMs: START_MS,
-  value: 81,
-  limit: 80,
-  action: "none",
-  command: null,
-  message: "too hot",
-};
+const HOT = hotAlarm(START_MS, { step: 5 });
 
 test("an alarm that is active when the agent's store is replaced does not stay active for ever", async () => {
   const { time, central } = await start();
