@@ -1,4 +1,5 @@
-const LENGTH_BYTES_MAX = 4;
+import { LENGTH_BYTES_MAX, packetBodyAt } from "@millrace/wire";
+
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -61,11 +62,8 @@ export class PacketCutter {
 
 /** Behind the fixed header; -1 while it is not whole. A length of more bytes than there may be ends there: the parser refuses it. */
 function endOfHeader(bytes: Buffer, at: number): number {
-  for (let index = 1; index <= LENGTH_BYTES_MAX; index += 1) {
-    if (at + index >= bytes.length) return -1;
-    if (bytes[at + index] < 128) return at + index + 1;
-  }
-  return at + LENGTH_BYTES_MAX + 1;
+  const bodyAt = packetBodyAt(bytes, at);
+  return bodyAt < 0 && bytes.length - at > LENGTH_BYTES_MAX ? at + LENGTH_BYTES_MAX + 1 : bodyAt;
 }
 
 function lengthAt(bytes: Buffer, at: number, bodyAt: number): number {
