@@ -19,7 +19,7 @@ export interface ExpiringIdSetOptions {
   readonly aheadMs: number;
   /** Most ids remembered; at most 2^27. */
   readonly idsMax: number;
-  /** Most bytes of its table. An id takes 25 to 34; 30 times `idsMax` is enough. It is reserved at once, and used as ids come. */
+  /** Most bytes of its table. An id takes 25 to 50, and 30 at `idsMax`; that is enough. It is reserved at once, and used as ids come. */
   readonly bytesMax: number;
   /** Of the hash. A secret one keeps senders from choosing ids that crowd one place. */
   readonly seed?: number;

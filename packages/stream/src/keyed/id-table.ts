@@ -4,12 +4,13 @@ import { StateWriter } from "./state-writer.ts";
 const HASH_WORDS = 4;
 /** Of a slot: its tag and its hash. */
 export const SLOT_BYTES = (1 + HASH_WORDS) * 4;
-const SLOTS_FIRST = 16;
+/** Their hashes are a page of memory, which the system would give out whole for fewer, too. */
+const SLOTS_FIRST = 256;
 /** Slots in use, those of expired ids included, as a share of all. */
 const USED_SHARE_MAX = 0.8;
-/** Living ids as a share of all slots: above the one a segment grows, to the other. */
+/** Living ids as a share of all slots: above the one a segment grows, to the other, so that an id is moved once and not thrice. */
 const LIVE_SHARE_MAX = 0.7;
-const LIVE_SHARE_GROWN = 0.6;
+const LIVE_SHARE_GROWN = 0.4;
 /** Above this a segment that cannot grow any more has no room. */
 const LIVE_SHARE_BOUND = 0.75;
 
@@ -139,6 +140,8 @@ export class IdTable {
       slotCount = Math.max(slotCount, Math.min(slotsMax, Math.ceil(liveCount / LIVE_SHARE_GROWN)));
     const tags = this.#tags;
     const hashes = this.#hashes;
+    const liveTags = this.#liveTags;
+    const liveHashes = this.#liveHashes;
     const start = segment * slotsMax;
     const end = start + slotCount;
     tags.fill(0, start, end);
@@ -146,11 +149,10 @@ export class IdTable {
     hashes.fill(0, start * HASH_WORDS, end * HASH_WORDS);
     for (let live = 0; live < liveCount; live++) {
       const from = live * HASH_WORDS;
-      let slot = start + firstSlot(this.#liveHashes[from + 1], slotCount);
+      let slot = start + firstSlot(liveHashes[from + 1], slotCount);
       while (tags[slot] !== 0) if (++slot === end) slot = start;
-      tags[slot] = this.#liveTags[live];
-      for (let word = 0; word < HASH_WORDS; word++)
-        hashes[slot * HASH_WORDS + word] = this.#liveHashes[from + word];
+      tags[slot] = liveTags[live];
+      copyHash(liveHashes, from, hashes, slot * HASH_WORDS);
     }
     this.#slotCounts[segment] = slotCount;
     this.#usedCounts[segment] = liveCount;
@@ -214,19 +216,30 @@ export class IdTable {
   /** Copies the living ids of a segment aside. Returns how many. */
   #gatherLive(segment: number): number {
     const { slotsMax, generationsMax } = this.#options;
+    const tags = this.#tags;
+    const hashes = this.#hashes;
+    const liveTags = this.#liveTags;
+    const liveHashes = this.#liveHashes;
+    const floorTag = this.#floorTag;
     const start = segment * slotsMax;
     const end = start + this.#slotCounts[segment];
     let liveCount = 0;
     for (let slot = start; slot < end; slot++) {
-      const tag = this.#tags[slot];
-      if (tag === 0 || ((tag - this.#floorTag) & GENERATION_MASK) >= generationsMax) continue;
-      this.#liveTags[liveCount] = tag;
-      for (let word = 0; word < HASH_WORDS; word++)
-        this.#liveHashes[liveCount * HASH_WORDS + word] = this.#hashes[slot * HASH_WORDS + word];
+      const tag = tags[slot];
+      if (tag === 0 || ((tag - floorTag) & GENERATION_MASK) >= generationsMax) continue;
+      liveTags[liveCount] = tag;
+      copyHash(hashes, slot * HASH_WORDS, liveHashes, liveCount * HASH_WORDS);
       liveCount++;
     }
     return liveCount;
   }
+}
+
+function copyHash(from: Int32Array, fromAt: number, to: Int32Array, toAt: number): void {
+  to[toAt] = from[fromAt];
+  to[toAt + 1] = from[fromAt + 1];
+  to[toAt + 2] = from[fromAt + 2];
+  to[toAt + 3] = from[fromAt + 3];
 }
 
 /** Any number of slots, not only powers of two, so that a segment need not double: Lemire's multiply-and-shift. */
