@@ -11,6 +11,7 @@ import type { ProgramSource } from "./programs.ts";
 const ROOT = resolve(import.meta.dirname, "../..");
 const DIST = join(ROOT, "dist");
 const UNPACKER = join(import.meta.dirname, "unpack-program.cjs");
+const LAZY_VALIDATORS = join(import.meta.dirname, "lazy-validators.cjs");
 const PACKING = { params: { [constants.ZSTD_c_compressionLevel]: 19 } };
 /** Where Node looks for the blob; its own constant. */
 const SENTINEL_FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
@@ -171,7 +172,7 @@ const nativeAddon: Plugin = {
   },
 };
 
-/** Of the Kafka client: its WebAssembly inline instead of in a file beside it, and no schema registry with its Avro. */
+/** Of the Kafka client: its WebAssembly inline instead of in a file beside it, no schema registry with its Avro, validators as they are asked. */
 const kafkaClient: Plugin = {
   name: "kafka-client",
   setup({ onLoad, onResolve }) {
@@ -179,6 +180,9 @@ const kafkaClient: Plugin = {
       path: createRequire(join(resolveDir, "main.js")).resolve("@platformatic/wasm-utils/bundled"),
     }));
     onLoad({ filter: /confluent-schema-registry\.js$/ }, () => ({ contents: "export {};" }));
+    onLoad({ filter: /ajv\/dist\/2020\.js$/ }, ({ path }) => ({
+      contents: [path, LAZY_VALIDATORS].map((each) => readFileSync(each, "utf8")).join("\n"),
+    }));
   },
 };
 
