@@ -1,4 +1,4 @@
-import type { KafkaValues } from "@millrace/kafka";
+import type { KafkaSpan, KafkaValues } from "@millrace/kafka";
 
 /** Records of one partition in the order of their offsets, as a source hands them over. */
 export interface RecordBatch {
@@ -23,6 +23,7 @@ export interface RecordBatch {
 
 /** An array, or views that are made when they are asked for: as Kafka's batches have them. */
 export type RecordValues = KafkaValues;
+export type RecordSpan = KafkaSpan;
 
 /** What became of a batch, once it is durable. */
 export interface RecordOutcome {

@@ -1,7 +1,8 @@
 import { NotReady } from "../commit/not-ready.ts";
 import { batchBytes, recordBytes } from "./batch-bytes.ts";
 import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
-import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
+import type { RecordBatch, RecordOutcome, RecordSpan } from "./record-batch.ts";
+import { spanAt } from "./span-at.ts";
 
 /** One commit takes no more of records than this, so that agents, echoes and pages are not held up. */
 const COMMIT_ROOM: CommitRoom = { bytes: 8_388_608, records: 50_000 };
@@ -212,7 +213,11 @@ function partOf(batch: RecordBatch, from: number, to: number): RecordBatch {
   const isLast = to === values.length;
   const part = {
     partition,
-    values: { length: to - from, at: (index: number) => values.at(from + index) },
+    values: {
+      length: to - from,
+      at: (index: number) => values.at(from + index),
+      spanAt: (index: number, span: RecordSpan) => spanAt(values, from + index, span),
+    },
     offsets: offsets === null ? null : offsetsOf(offsets, from, to),
     nextOffset: isLast || offsets === null ? nextOffset : offsets[to],
     isAtEnd: isLast && isAtEnd,

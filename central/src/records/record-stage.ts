@@ -17,6 +17,7 @@ import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 import { RecordColumnsBuffer } from "./record-columns-buffer.ts";
 import { NO_RECORDS } from "./record-totals.ts";
 import type { RecordTotals } from "./record-totals.ts";
+import { spanAt } from "./span-at.ts";
 
 /** What of a stream survives a restart, beside its ids. */
 export interface StreamRecord {
@@ -89,6 +90,8 @@ export class RecordStage {
   readonly #config: RecordStreamConfig;
   readonly #decoder: RecordDecoder;
   readonly #columns: RecordColumnsBuffer;
+  /** Of the record at hand. */
+  readonly #span = { source: NOTHING, start: 0, end: 0 };
   /** By measure; null: in no window. */
   readonly #tables: readonly (PaneTable | null)[];
   readonly #ids: ExpiringIdSet;
@@ -418,18 +421,22 @@ export class RecordStage {
 
   #takeBlock(batch: RecordBatch, from: number, to: number, { clock, moment, refuse }: BlockContext): void {
     const columns = this.#columns;
+    const span = this.#span;
     const { values } = batch;
     const { dedupeHorizonMs, outOfOrdernessMs, maxFutureMs, recordBytesMax } = this.#config;
     const futureMs = moment.nowMs + maxFutureMs;
     const othersMs = this.#leastMs(moment.monotonicMs, clock.partition);
     let rows = 0;
     for (let place = from; place < to; place += 1) {
-      const bytes = values.at(place) ?? null;
-      if (bytes === null || bytes.length > recordBytesMax) {
-        refuse(place, bytes === null ? EMPTY : oversized(bytes.length, recordBytesMax));
+      if (!spanAt(values, place, span)) {
+        refuse(place, EMPTY);
         continue;
       }
-      const refusal = this.#decoder.read(bytes, columns, rows);
+      const byteCount = span.end - span.start;
+      const refusal =
+        byteCount > recordBytesMax
+          ? oversized(byteCount, recordBytesMax)
+          : this.#decoder.read(span, columns, rows);
       if (refusal !== null) {
         refuse(place, refusal);
         continue;

@@ -26,4 +26,13 @@ export interface KafkaValues {
   at(index: number): Uint8Array | null | undefined;
   /** Of a value, 0 of none: without making a view of it. */
   byteLengthAt?(index: number): number;
+  /** Where the value lies, into `span`: without making a view of it. False: there is none, and `span` is as it was. */
+  spanAt?(index: number, span: KafkaSpan): boolean;
+}
+
+/** Part of some bytes; `end` is behind it. */
+export interface KafkaSpan {
+  source: Uint8Array;
+  start: number;
+  end: number;
 }

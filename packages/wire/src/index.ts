@@ -28,6 +28,7 @@ export * from "./series-memory.ts";
 export { isLater } from "./record/debezium/source-position.ts";
 export type { SourcePosition } from "./record/debezium/source-position.ts";
 export * from "./record/record-columns.ts";
+export * from "./record/byte-span.ts";
 export * from "./record/record-decoder.ts";
 export * from "./record/record-refusal.ts";
 export * from "./record/record-spec.ts";

@@ -1,3 +1,4 @@
+import type { KafkaSpan } from "../kafka-batch.ts";
 import type { KafkaHeader, KafkaRecord } from "../kafka-record.ts";
 import type { FetchedBatch } from "./fetched-batch.ts";
 import { partOf, VarintCursor } from "./varint-cursor.ts";
@@ -43,6 +44,15 @@ export class FetchedRecords {
 
   byteLengthAt(index: number): number {
     return Math.max(0, this.#valueLength[index]);
+  }
+
+  spanAt(index: number, span: KafkaSpan): boolean {
+    const length = index >= 0 && index < this.#count ? this.#valueLength[index] : -1;
+    if (length < 0) return false;
+    span.source = this.#sources[this.#sourceOf[index]].body;
+    span.start = this.#valueAt[index];
+    span.end = span.start + length;
+    return true;
   }
 
   *records(): Iterable<KafkaRecord> {

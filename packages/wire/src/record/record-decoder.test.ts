@@ -6,6 +6,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseJsonPath } from "../json-path.ts";
 import type { JsonPath } from "../json-path.ts";
+import type { ByteSpan } from "./byte-span.ts";
+import { wholeSpan } from "./byte-span.ts";
 import type { RecordColumns } from "./record-columns.ts";
 import { RecordDecoder } from "./record-decoder.ts";
 import type { RecordLabel, RecordMeasure, RecordSpec, RecordZoneLabel } from "./record-spec.ts";
@@ -44,7 +46,7 @@ interface Read {
   readonly labels: readonly object[];
 }
 
-function reader(spec: RecordSpec): (record: string | Uint8Array) => Read | string {
+function reader(spec: RecordSpec): (record: string | Uint8Array | ByteSpan) => Read | string {
   const decoder = new RecordDecoder(spec);
   const columns: RecordColumns = {
     hashes: new Int32Array(8),
@@ -55,7 +57,7 @@ function reader(spec: RecordSpec): (record: string | Uint8Array) => Read | strin
   };
   return (record) => {
     const bytes = typeof record === "string" ? new TextEncoder().encode(record) : record;
-    const refusal = decoder.read(bytes, columns, 1);
+    const refusal = decoder.read("source" in bytes ? bytes : wholeSpan(bytes), columns, 1);
     if (refusal !== null) return refusal.reason;
     return {
       hash: columns.hashes.subarray(4).join(" "),
@@ -255,7 +257,8 @@ test("what is refused for a label or a position says what stands there", () => {
     pairs: [],
   };
   const read = (changes: object, own = decoder) =>
-    own.read(new TextEncoder().encode(JSON.stringify({ ...report, ...changes })), columns, 0)?.detail;
+    own.read(wholeSpan(new TextEncoder().encode(JSON.stringify({ ...report, ...changes }))), columns, 0)
+      ?.detail;
   const label = ", where a text of 1 to 256 characters should be";
   expect(read({ truck: "" })).toBe(`an empty text for label truck${label}`);
   expect(read({ truck: undefined })).toBe(`nothing for label truck${label}`);
@@ -285,7 +288,7 @@ test("what is refused for a value says what stands there", () => {
     pairs: [],
   };
   const read = (changes: Readonly<Record<string, unknown>>) =>
-    decoder.read(new TextEncoder().encode(text(changes)), columns, 0)?.detail;
+    decoder.read(wholeSpan(new TextEncoder().encode(text(changes))), columns, 0)?.detail;
   const amount = "where the value of amount should be";
   expect(read({ amount: "12,5" })).toBe(`no number ("12,5") ${amount}`);
   expect(read({ amount: "" })).toBe(`no number ("") ${amount}`);
@@ -353,11 +356,13 @@ test("labels that are forgotten get numbers again", () => {
     pairs: [],
   };
   for (let at = 0; at < 70_000; at += 1) {
-    expect(decoder.read(new TextEncoder().encode(text({ region: `r${at}` })), columns, 0)).toBeNull();
+    expect(
+      decoder.read(wholeSpan(new TextEncoder().encode(text({ region: `r${at}` }))), columns, 0),
+    ).toBeNull();
     if (at % 10_000 === 0) expect(decoder.labelsOf(0, columns.series[0][0])).toEqual({ region: `r${at}` });
   }
   decoder.forget();
-  decoder.read(new TextEncoder().encode(text()), columns, 0);
+  decoder.read(wholeSpan(new TextEncoder().encode(text())), columns, 0);
   expect([columns.series[0][0], decoder.labelsOf(0, 0)]).toEqual([0, { region: "北京" }]);
 });
 
@@ -443,6 +448,17 @@ test("what is no position, time or identity is said by its reason; where a value
   expect(found).toMatchObject({ values: [NaN] });
 });
 
+test("a record among others is read as it is alone, wherever it ends: what follows completes none", () => {
+  const read = reader(ORDERS);
+  const record = new TextEncoder().encode(text({ amount: 12.25 }));
+  const source = Buffer.concat([record, record, new TextEncoder().encode('5"},0}')]);
+  for (let end = record.length; end <= source.length; end += 1) {
+    const span = { source, start: record.length, end };
+    expect(read(span), `to byte ${end}`).toEqual(read(source.subarray(record.length, end)));
+  }
+  expect(read({ source, start: record.length, end: 2 * record.length })).toEqual(read(record));
+});
+
 test("a pair has one hash whichever way it is written, another for another, and its texts; without a part the record is refused", () => {
   const label = (name: string) => ({ name, path: path(`$.${name}`) });
   const decoder = new RecordDecoder({
@@ -461,7 +477,7 @@ test("a pair has one hash whichever way it is written, another for another, and 
     new TextEncoder().encode(`{"order_id":"o-1","time":"2025-11-11 00:00:01","amount":2,${members}}`);
   const read = (members: string): string => {
     const bytes = transfer(members);
-    const refusal = decoder.read(bytes, columns, 0);
+    const refusal = decoder.read(wholeSpan(bytes), columns, 0);
     return refusal === null
       ? `${columns.pairs[0].join(" ")} ${JSON.stringify(decoder.pairTextsOf(bytes, 0))}`
       : `${refusal.reason} ${refusal.detail}`;

@@ -6,6 +6,8 @@ import { shownText } from "../decode/shown-text.ts";
 import type { JsonPath } from "../json-path.ts";
 import type { TimeUnit } from "../source-time.ts";
 import { adjustValue } from "../unit/value-adjustment.ts";
+import type { ByteSpan } from "./byte-span.ts";
+import { wholeSpan } from "./byte-span.ts";
 import { LabelSet } from "./label-set.ts";
 import type { RecordColumns } from "./record-columns.ts";
 import { PAIR_HASH_WORDS, RECORD_HASH_WORDS } from "./record-columns.ts";
@@ -138,9 +140,9 @@ export class RecordDecoder {
   }
 
   /** Fills row `row`; otherwise says why not, and what is in the row means nothing. */
-  read(bytes: Uint8Array, into: RecordColumns, row: number): RecordRefusal | null {
+  read(span: ByteSpan, into: RecordColumns, row: number): RecordRefusal | null {
     const fields = this.#fields;
-    const problem = fields.read(bytes);
+    const problem = fields.read(span);
     return problem === null ? this.#fill(this.#time, into, row) : refused("malformed", problem);
   }
 
@@ -202,7 +204,7 @@ export class RecordDecoder {
 
   /** Reads a record that was read before once more, for its texts. */
   pairTextsOf(bytes: Uint8Array, pair: number): PairTexts {
-    this.#fields.read(bytes);
+    this.#fields.read(wholeSpan(bytes));
     const texts = this.#pairFields[pair].map(({ field }) => UTF8.decode(this.#partOf(field) ?? undefined));
     return { id: this.#fields.textOf(this.#idField), key: texts.slice(0, -1), value: texts.at(-1) ?? "" };
   }

@@ -1,6 +1,7 @@
 import { JSON_BYTES } from "../decode/json-bytes.ts";
 import { valueAt } from "../json-path.ts";
 import type { JsonPath } from "../json-path.ts";
+import type { ByteSpan } from "./byte-span.ts";
 import { parseJsonObject } from "./parse-json-object.ts";
 import { utf8End } from "./utf8-end.ts";
 
@@ -78,19 +79,20 @@ export class RecordFields {
   }
 
   /** Null, or why it cannot be read. */
-  read(bytes: Uint8Array): string | null {
-    if (this.#isFlat && this.#readPlain(bytes)) return null;
-    return this.#readAny(bytes);
+  read(span: ByteSpan): string | null {
+    if (this.#isFlat && this.#readPlain(span)) return null;
+    return this.#readAny(span.source.subarray(span.start, span.end));
   }
 
   textOf(field: number): string {
     return UTF8.decode(this.source.subarray(this.starts[field], this.ends[field]));
   }
 
-  #readPlain(bytes: Uint8Array): boolean {
+  /** It may look beyond the end, and never says yes to what it found there. */
+  #readPlain({ source: bytes, start, end }: ByteSpan): boolean {
     this.types.fill(FIELD.none);
     this.source = bytes;
-    this.#at = 0;
+    this.#at = start;
     this.#skipSpace();
     if (bytes[this.#at] !== OPEN) return false;
     for (let place = 0; place < MEMBERS_MAX; place += 1) {
@@ -105,7 +107,7 @@ export class RecordFields {
       if (bytes[this.#at] !== CLOSE) return false;
       this.#at += 1;
       this.#skipSpace();
-      return this.#at === bytes.length;
+      return this.#at === end;
     }
     return false;
   }

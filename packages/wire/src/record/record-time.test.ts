@@ -2,13 +2,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { TimeUnit } from "../source-time.ts";
+import { wholeSpan } from "./byte-span.ts";
 import { RecordFields } from "./record-fields.ts";
 import { RecordTime } from "./record-time.ts";
 import { ZonedTime } from "./zoned-time.ts";
 
 function timeOf(value: string, unit: TimeUnit, timeZone: string | null = null): number {
   const fields = new RecordFields([["t"]]);
-  fields.read(new TextEncoder().encode(`{"t":${value}}`));
+  fields.read(wholeSpan(new TextEncoder().encode(`{"t":${value}}`)));
   return new RecordTime({ unit, timeZone }).read(fields, 0);
 }
 
