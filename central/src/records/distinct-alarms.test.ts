@@ -96,6 +96,14 @@ test("the tenth stranger raises an alarm in the commit of its record, with the t
   expect(shown).toEqual(["1 true", "2 false"]);
 });
 
+test("a rule judges records that are in no window", async () => {
+  const { central, time } = await start(new CrashingStore(), { pipeline: { ...PIPELINE, windows: [] } });
+  const outcome = post(central, ten("a1", NOW - 20_000));
+  await time.run(10);
+  expect(await outcome).toMatchObject({ taken: 10, tooLate: 0 });
+  expect(central.alarms()).toMatchObject([{ rule: "pays_strangers", isActive: true }]);
+});
+
 test("whom an account has paid before it knows, over a restart and a day, until it has not paid him for 90 days", async () => {
   let world = await start();
   const { time } = world;

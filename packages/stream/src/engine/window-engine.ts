@@ -311,7 +311,10 @@ export class WindowEngine {
     return mergeRanges(ranges, COARSE_RANGES_MAX).map((range) => ({ ...range, metric, paneMs }));
   }
 
-  /** Every window of agents' readings that starts before this is final: what they lost before it concerns no window any more. */
+  /**
+   * Every window of agents' readings that starts before this is final: what they lost before it concerns no window any more.
+   * -Infinity where there is none.
+   */
   get finalToMs(): EventTimeMs {
     return this.#finalToMs(undefined);
   }
@@ -467,7 +470,8 @@ export class WindowEngine {
     let finalToMs = Infinity;
     for (const track of this.#memory.tracks.values())
       if (track.view.stream === stream) finalToMs = Math.min(finalToMs, track.finalToMs);
-    return finalToMs;
+    // What is in no window is too late for none.
+    return finalToMs === Infinity ? -Infinity : finalToMs;
   }
 
   /** Where the rows of a batch belong; remembered from `needs` to `apply`. */
