@@ -56,6 +56,7 @@ import type { RecordBatch, RecordOutcome } from "./records/record-batch.ts";
 import { RecordInbox } from "./records/record-inbox.ts";
 import { RecordIntake } from "./records/record-intake.ts";
 import type { RecordStreamView } from "./records/record-stream-view.ts";
+import { windowsOfRecord } from "./records/windows-of-record.ts";
 import { AgentRequests } from "./requests/agent-requests.ts";
 import { RequestBook } from "./requests/request-book.ts";
 import { Admission } from "./sessions/admission.ts";
@@ -154,7 +155,7 @@ export class Central implements CentralReader {
     this.#listeners = new ChangeListeners(log);
     this.#actions = new CommitActions({ wake, stalled });
     this.#durable = new DurableMoment(() => lifecycle.failure ?? stalled());
-    this.#recordInbox = new RecordInbox(wake);
+    this.#recordInbox = new RecordInbox(wake, windowsOfRecord(pipeline.metrics, pipeline.windows));
     const common = { state, lifecycle, sessions, clock, actions: this.#actions, durable: this.#durable };
     const recordInbox = this.#recordInbox;
     const requests = this.#requestBook;

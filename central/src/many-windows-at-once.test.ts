@@ -3,6 +3,7 @@
 import type { Change } from "@millrace/queue";
 import { silentLogger } from "@millrace/runtime";
 import { paneLayout, PaneTable } from "@millrace/stream";
+import type { WindowSpec } from "@millrace/stream";
 import { SeededRandom, SimulatedTime, testFrontier } from "@millrace/testkit";
 import { encodePaneBatch } from "@millrace/wire";
 import { expect, test } from "vitest";
@@ -22,13 +23,16 @@ const TICK_BYTES_MAX = 50_000;
 /** A store that knows how large its largest commit was. */
 class MeasuredStore extends CrashingStore {
   bytesMax = 0;
+  /** How long each takes. */
+  wait: () => Promise<void> = () => Promise.resolve();
 
-  override commit(changes: readonly Change[], options: { readonly isSync: boolean }): Promise<void> {
+  override async commit(changes: readonly Change[], options: { readonly isSync: boolean }): Promise<void> {
     let bytes = 0;
     for (const change of changes)
       bytes += change.key.length + (change.type === "put" ? change.value.length : 0);
     this.bytesMax = Math.max(this.bytesMax, bytes);
-    return super.commit(changes, options);
+    await this.wait();
+    await super.commit(changes, options);
   }
 }
 
@@ -40,11 +44,15 @@ interface Life {
   kill(): MeasuredStore;
 }
 
-async function live(time: SimulatedTime, store: MeasuredStore): Promise<Life> {
+async function live(
+  time: SimulatedTime,
+  store: MeasuredStore,
+  windows: readonly WindowSpec[] = [],
+): Promise<Life> {
   let isAlive = true;
   const central = new Central({
     agents: ["alpha", "beta"].map((site) => ({ id: `${site}-1`, site })),
-    pipeline: { metrics: [METRIC, AMOUNT], windows: [{ ...WINDOW, by: ["machine"] }] },
+    pipeline: { metrics: [METRIC, AMOUNT], windows: [{ ...WINDOW, by: ["machine"] }, ...windows] },
     records: [ORDERS],
     graceMs: 2_000,
     retainMs: 86_400_000,
@@ -75,8 +83,8 @@ async function live(time: SimulatedTime, store: MeasuredStore): Promise<Life> {
 }
 
 /** Alpha hands all over; every window waits for beta then. */
-async function waiting(time: SimulatedTime): Promise<Life> {
-  const life = await live(time, new MeasuredStore());
+async function waiting(time: SimulatedTime, windows?: readonly WindowSpec[]): Promise<Life> {
+  const life = await live(time, new MeasuredStore(), windows);
   const alpha = life.agent("alpha");
   alpha.hello();
   await time.run(10);
@@ -160,6 +168,43 @@ test("a record waits for none of those windows", async () => {
   expect(publishedCount).toBe(WINDOW_COUNT);
   expect(untold[0]).toBeGreaterThan(WINDOW_COUNT / 2);
   expect(store.bytesMax).toBeLessThan(1.5 * TICK_BYTES_MAX);
+  await central.close();
+});
+
+test("records that open more windows than a tick shows wait for those: they do not become more and more", async () => {
+  const time = new SimulatedTime(START_MS);
+  const byRegion = { ...WINDOW, metric: "amount", sizeMs: 60_000, slideMs: 60_000, by: ["region"] };
+  const life = await waiting(time, [
+    { ...byRegion, name: "amount_1m" },
+    { ...byRegion, name: "amount_2m", sizeMs: 120_000, slideMs: 120_000 },
+  ]);
+  const { central, store } = life;
+  const beta = life.agent("beta");
+  beta.hello();
+  await time.run(10);
+  // Longer than it takes until a tick looks anew which windows are due.
+  store.wait = () => new Promise((resolve) => time.clock().after(300, resolve));
+  const count = 2_000;
+  const offered: unknown[] = [];
+  const shown = new Set<string>();
+  let unshownMax = 0;
+  central.subscribe(({ windows }) => {
+    for (const { window, group } of windows) if (window !== "t_1s") shown.add(`${window} ${group["region"]}`);
+    unshownMax = Math.max(unshownMax, (central.counts.engine?.windowsOpen ?? 0) - shown.size);
+    if (windows.length === 0 || offered.length > 0) return;
+    const values = Array.from({ length: count }, (_, id) =>
+      bytesOf({ id, t: Math.floor(time.nowMs), region: `r${id}`, amount: 2, payment: "paid" }),
+    );
+    const batch = { partition: 0, values, offsets: null, nextOffset: null, isAtEnd: true };
+    offered.push(central.offerRecords("orders", batch));
+  });
+  beta.beat({ watermarkMs: END_MS });
+  await time.run(40_000);
+  expect(await Promise.all(offered)).toMatchObject([{ taken: count }]);
+  expect(shown.size).toBe(2 * count);
+  expect(unshownMax).toBeLessThan(2 * WINDOW_COUNT);
+  store.wait = () => Promise.resolve();
+  await time.run(1_000);
   await central.close();
 });
 

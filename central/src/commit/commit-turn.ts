@@ -63,6 +63,8 @@ interface Publication {
 /** One turn of the commit loop: what has come is applied to the state in memory, and what that changes is one commit. */
 export class CommitTurn {
   readonly #options: CommitTurnOptions;
+  /** Results of the last tick. */
+  #shownCount = 0;
 
   constructor(options: CommitTurnOptions) {
     this.#options = options;
@@ -95,6 +97,7 @@ export class CommitTurn {
     const done = actions.begin();
     if (isTick) this.#lookAfter(moment);
     const windows = isTick || wasCutShort ? await windowTick.run(moment) : NO_WINDOWS;
+    if (isTick || wasCutShort) this.#shownCount = windows.results.length;
     const { changes, isSync, alarms } = state.takeChanges(moment);
     const ofHistory = await seriesHistory?.takeChanges({
       monotonicMs: moment.monotonicMs,
@@ -125,7 +128,8 @@ export class CommitTurn {
   ): Promise<readonly (() => void)[]> {
     const { state, recordApplier, recordInbox } = this.#options;
     if (isTick) recordApplier.tick(moment);
-    const answers = await recordApplier.apply(recordInbox.take({ isCrowded: wasCutShort }), moment);
+    const shown = wasCutShort ? this.#shownCount : null;
+    const answers = await recordApplier.apply(recordInbox.take({ shown }), moment);
     if (isTick || answers.length > 0) state.records.show(state.engine, moment.monotonicMs);
     return answers;
   }

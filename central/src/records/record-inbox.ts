@@ -8,6 +8,8 @@ import { spanAt } from "./span-at.ts";
 const COMMIT_ROOM: CommitRoom = { bytes: 8_388_608, records: 50_000 };
 /** Of a commit that windows' results fill: an alarm on records waits for none of them, and a backlog adds few to them. */
 const CROWDED_ROOM: CommitRoom = { bytes: 524_288, records: 3_000 };
+/** Of one, however many windows they open. */
+const CROWDED_RECORDS_MIN = 10;
 /** What waits of one stream; whoever brings more has to wait, or to come again. */
 export const STREAM_INBOX_BYTES_MAX = 33_554_432;
 
@@ -44,10 +46,12 @@ export class RecordInbox {
   #taken: readonly TakenBatch[] = [];
   readonly #bytes = new Map<string, number>();
   readonly #onOffer: () => void;
+  readonly #windowsOfRecord: number;
 
-  /** `onOffer`: something waits now. */
-  constructor(onOffer: () => void) {
+  /** `onOffer`: something waits now. `windowsOfRecord`: that one opens at most. */
+  constructor(onOffer: () => void, windowsOfRecord = 1) {
     this.#onOffer = onOffer;
+    this.#windowsOfRecord = Math.max(1, windowsOfRecord);
   }
 
   get isEmpty(): boolean {
@@ -77,11 +81,12 @@ export class RecordInbox {
 
   /**
    * What the next commit takes: of each stream in turn as much as its share has room for, cut where not even one batch fits; then whole
-   * batches while there is room. `isCrowded`: it has much else to hold.
+   * batches while there is room. `shown`: the results of windows that the last tick had room for, which was not for all; no more windows
+   * are opened meanwhile, or they would become more and more. Null: there was room for all.
    */
-  take({ isCrowded = false } = {}): TakenBatch[] {
+  take({ shown = null }: { readonly shown?: number | null } = {}): TakenBatch[] {
     const taken: TakenBatch[] = [];
-    const whole = isCrowded ? CROWDED_ROOM : COMMIT_ROOM;
+    const whole = shown === null ? COMMIT_ROOM : this.#crowdedRoom(shown);
     const left = { ...whole };
     const count = this.#waiting.size;
     const streams = [...this.#waiting.keys()];
@@ -128,6 +133,11 @@ export class RecordInbox {
         refuse(each, reason);
       }
     }
+  }
+
+  #crowdedRoom(shown: number): CommitRoom {
+    const records = Math.max(CROWDED_RECORDS_MIN, Math.floor(shown / this.#windowsOfRecord));
+    return { ...CROWDED_ROOM, records: Math.min(CROWDED_ROOM.records, records) };
   }
 
   /** Whole batches, or what is left of them, while there is room; takes it. */
