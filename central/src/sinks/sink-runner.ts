@@ -2,7 +2,7 @@ import { createBackoff, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Backoff, Clock, Logger, Random } from "@millrace/runtime";
 import type { SinkMark } from "./sink-mark.ts";
 import type { SinkStream } from "./sink-stream.ts";
-import type { SinkTarget } from "./sink-target.ts";
+import type { SinkTarget, SinkWritten } from "./sink-target.ts";
 import { SINK_OUTCOMES } from "./sink-view.ts";
 import type { SinkOutcome, SinkView } from "./sink-view.ts";
 
@@ -114,15 +114,16 @@ export class SinkRunner<Item> {
   }
 
   get view(): SinkView {
-    const [oldest] = this.#waiting.values();
     const nowMs = this.#options.clock.monotonicMs();
+    let sinceMs = nowMs;
+    for (const waiting of this.#waiting.values()) sinceMs = Math.min(sinceMs, waiting.sinceMs);
     return {
       sink: this.#options.target.name,
       state: this.#state,
       reason: this.#trouble?.reason ?? "",
       code: this.#trouble?.code ?? "",
       waiting: this.#waiting.size,
-      waitingMs: oldest === undefined ? 0 : nowMs - oldest.sinceMs,
+      waitingMs: nowMs - sinceMs,
       outcomes: { ...this.#outcomes },
       rebuilds: this.#rebuilds,
       failures: { ...this.#failures },
@@ -183,7 +184,8 @@ export class SinkRunner<Item> {
       entries.push(entry);
     }
     if (entries.length === 0) return false;
-    await this.#write(entries.map(([, { item }]) => item));
+    const left = await this.#write(entries.map(([, { item }]) => item));
+    const kept = new Map<Item, () => void>();
     const nowMs = this.#options.clock.monotonicMs();
     for (const [key, entry] of entries) {
       const latest = this.#waiting.get(key);
@@ -191,8 +193,11 @@ export class SinkRunner<Item> {
       // A later revision that came meanwhile waits behind what has waited longer.
       if (latest !== undefined && latest !== entry)
         this.#waiting.set(key, { item: latest.item, sinceMs: nowMs });
+      else if (latest !== undefined) kept.set(entry.item, () => this.#waiting.set(key, entry));
     }
-    return true;
+    if (left === undefined) return true;
+    for (const item of left.items) kept.get(item)?.();
+    throw left.why;
   }
 
   async #writePage(at: { cursor: string | null }): Promise<void> {
@@ -203,23 +208,39 @@ export class SinkRunner<Item> {
       limit: BATCH_ITEMS_MAX,
       cursor: at.cursor,
     });
-    await this.#write(items);
-    if (this.#rebuild !== at) return;
-    for (const item of items) this.#readAtMs = Math.max(this.#readAtMs ?? 0, stream.changedAtMs(item));
-    this.#rebuild = cursor === null ? null : { cursor };
+    const left = await this.#write(items);
+    if (this.#rebuild === at) {
+      for (const item of items) this.#readAtMs = Math.max(this.#readAtMs ?? 0, stream.changedAtMs(item));
+      this.#rebuild = cursor === null ? null : { cursor };
+      this.#wait(left?.items ?? []);
+    }
+    if (left !== undefined) throw left.why;
   }
 
-  async #write(items: readonly Item[]): Promise<void> {
+  /** What a page of the history had, and is not written: later ones of it wait already. */
+  #wait(items: readonly Item[]): void {
+    const { clock, stream } = this.#options;
+    for (const item of items) {
+      const key = stream.keyOf(item);
+      if (key !== null && !this.#waiting.has(key))
+        this.#waiting.set(key, { item, sinceMs: clock.monotonicMs() });
+    }
+    if (this.#waiting.size > WAITING_MAX) this.#leaveToHistory();
+  }
+
+  /** What is left, and why; undefined: nothing. */
+  async #write(items: readonly Item[]): Promise<SinkWritten<Item>["left"]> {
     const { target, stream } = this.#options;
     const cutoffMs = this.#cutoffMs();
     const kept = items.filter((item) => !stream.isExpired(item, cutoffMs));
     this.#outcomes.expired += items.length - kept.length;
-    if (kept.length === 0) return;
-    const { taken, refused = 0 } = await target.write(kept, (trouble) => this.#fail(trouble));
-    this.#recover();
+    if (kept.length === 0) return undefined;
+    const { taken, refused = 0, left } = await target.write(kept, (trouble) => this.#fail(trouble));
+    if (left === undefined) this.#recover();
     this.#outcomes.written += taken;
     this.#outcomes.refused += refused;
-    this.#outcomes.stale += kept.length - taken - refused;
+    this.#outcomes.stale += kept.length - taken - refused - (left?.items.length ?? 0);
+    return left;
   }
 
   async #prune(): Promise<void> {

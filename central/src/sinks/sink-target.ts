@@ -12,7 +12,7 @@ export interface SinkTarget<Item> {
    * Resolves once it holds them, or later ones of their keys; one call after another. Rejects as `open` does.
    * @param onTrouble told why it waits, while it goes on trying by itself
    */
-  write(items: readonly Item[], onTrouble: (trouble: MillraceError) => void): Promise<SinkWritten>;
+  write(items: readonly Item[], onTrouble: (trouble: MillraceError) => void): Promise<SinkWritten<Item>>;
   /** Removes some of what was over before; whether there may be more. Absent: it forgets by itself. */
   prune?(endedBeforeMs: number): Promise<{ readonly hasMore: boolean }>;
   /** After a failure, for how long it has asked to be left alone. */
@@ -21,8 +21,10 @@ export interface SinkTarget<Item> {
   close(): void;
 }
 
-export interface SinkWritten {
+export interface SinkWritten<Item = never> {
   readonly taken: number;
   /** Of the others, those that it refuses for good; the rest it had already, or later ones. */
   readonly refused?: number;
+  /** What it did not come to, or failed at, and why: tried again in this order, behind all that waits. Absent: there is none. */
+  readonly left?: { readonly items: readonly Item[]; readonly why: MillraceError };
 }

@@ -23,9 +23,6 @@ export interface WebhookSinkOptions {
   readonly log: Logger;
 }
 
-/** `refused`: the receiver does not want it, now or ever. */
-type Outcome = "taken" | "refused";
-
 /**
  * Alarms to a receiver of Alertmanager's webhooks: of each rule and site one post, with what has changed and all that is active,
  * so that a group is resolved when all of it is.
@@ -35,10 +32,6 @@ export class WebhookSink implements SinkTarget<AlarmView> {
   readonly #options: WebhookSinkOptions;
   readonly #ending = new AbortController();
   #restMs = 0;
-  /** By key, the groups that the last write failed at: the others come before them. */
-  #failed: ReadonlySet<string> = new Set();
-  /** What became of alarms of a write that failed at others. */
-  readonly #settled = new WeakMap<AlarmView, Outcome>();
 
   constructor(options: WebhookSinkOptions) {
     this.#options = options;
@@ -50,25 +43,25 @@ export class WebhookSink implements SinkTarget<AlarmView> {
   }
 
   /** A group that the receiver fails at holds no other up: those are posted all the same, and not again with it. */
-  async write(items: readonly AlarmView[]): Promise<SinkWritten> {
+  async write(items: readonly AlarmView[]): Promise<SinkWritten<AlarmView>> {
     this.#restMs = 0;
     const active = Map.groupBy(this.#options.alarms().filter(isShown), (alarm) => alertGroupOf(alarm).key);
-    const groups = [...Map.groupBy(items, (alarm) => alertGroupOf(alarm).key)];
-    const hasFailed = ([group]: (typeof groups)[number]) => this.#failed.has(group);
-    const inOrder = [...groups.filter((each) => !hasFailed(each)), ...groups.filter(hasFailed)];
-    const failures = new Map<string, MillraceError>();
-    for (const [group, all] of inOrder) {
-      const changed = all.filter((alarm) => !this.#settled.has(alarm));
-      if (changed.length === 0) continue;
+    const counts = { taken: 0, refused: 0 };
+    const failures: MillraceError[] = [];
+    const [unasked, failed]: [AlarmView[], AlarmView[]] = [[], []];
+    for (const [group, changed] of Map.groupBy(items, (alarm) => alertGroupOf(alarm).key)) {
+      if (failures.length >= FAILED_GROUPS_MAX || this.#restMs > 0) {
+        for (const alarm of changed) unasked.push(alarm);
+        continue;
+      }
       const outcome = await this.#post(withActive(changed, active.get(group) ?? []), changed.length);
-      if (outcome instanceof MillraceError) failures.set(group, outcome);
-      else for (const alarm of changed) this.#settled.set(alarm, outcome);
-      if (failures.size >= FAILED_GROUPS_MAX || this.#restMs > 0) break;
+      if (outcome instanceof MillraceError) {
+        failures.push(outcome);
+        for (const alarm of changed) failed.push(alarm);
+      } else counts[outcome] += changed.length;
     }
-    this.#failed = new Set(failures.keys());
-    for (const failure of failures.values()) throw failure;
-    const taken = items.filter((alarm) => this.#settled.get(alarm) === "taken").length;
-    return { taken, refused: items.length - taken };
+    const [why] = failures;
+    return why === undefined ? counts : { ...counts, left: { items: [...unasked, ...failed], why } };
   }
 
   restMs(): number {
@@ -79,8 +72,11 @@ export class WebhookSink implements SinkTarget<AlarmView> {
     this.#ending.abort();
   }
 
-  /** Or why it is to be tried again. */
-  async #post(alarms: readonly AlarmView[], changedCount: number): Promise<Outcome | MillraceError> {
+  /** `refused`: the receiver does not want it, now or ever. Or why it is to be tried again. */
+  async #post(
+    alarms: readonly AlarmView[],
+    changedCount: number,
+  ): Promise<"taken" | "refused" | MillraceError> {
     const { config, clock, log } = this.#options;
     const { url, header, tls, timeoutMs, dashboardUrl } = config;
     const shownMax = Math.max(ALERTS_MAX, changedCount);
