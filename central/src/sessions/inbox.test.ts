@@ -96,3 +96,18 @@ test("a great message is taken alone, and what is too much of one agent, or of a
   inbox.clear();
   expect(inbox.isEmpty).toBe(true);
 });
+
+test("messages of no bytes take room too: one agent that sends nothing but those fills its own, and no more", () => {
+  const inbox = new Inbox();
+  const flood = sessionOf("flood");
+  let taken = 0;
+  while (
+    taken < 1_000_000 &&
+    inbox.add({ session: flood, topic: "batch", payload: new Uint8Array(0), atMs: 0 })
+  )
+    taken += 1;
+  expect(taken).toBeLessThan(100_000);
+  expect(inbox.add(batch(sessionOf("other"), "live"))).toBe(true);
+  while (!inbox.isEmpty) inbox.take(LIMITS);
+  expect([inbox.bytes, flood.inboxBytes]).toEqual([0, 0]);
+});

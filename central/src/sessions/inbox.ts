@@ -9,6 +9,9 @@ const BACKLOG_SHARE = 0.75;
 /** Of one commit, what is left for backlog while more than a commit of live waits: it goes on, slowly. */
 const BACKLOG_SHARE_MIN = 0.1;
 
+/** What a message takes at least, however short it is. */
+const MESSAGE_BYTES_MIN = 256;
+
 /** Messages of one session in a turn: what is written for its agent is written once for all of them. */
 const LIVE_TURN_MESSAGES = 1;
 const BACKLOG_TURN_MESSAGES = 16;
@@ -38,12 +41,13 @@ export class Inbox {
 
   /** False where there is no room: the agent sends it again. */
   add(item: InboxItem): boolean {
-    const { session, payload } = item;
+    const { session } = item;
+    const bytes = bytesOf(item);
     const queue = isBacklog(item) ? this.#backlog : this.#live;
     const share = queue === this.#backlog ? BACKLOG_SHARE : 1;
-    if (session.inboxBytes + payload.length > SESSION_INBOX_BYTES_MAX * share) return false;
-    if (this.bytes + payload.length > INBOX_BYTES_MAX * share) return false;
-    session.inboxBytes += payload.length;
+    if (session.inboxBytes + bytes > SESSION_INBOX_BYTES_MAX * share) return false;
+    if (this.bytes + bytes > INBOX_BYTES_MAX * share) return false;
+    session.inboxBytes += bytes;
     queue.add(item);
     return true;
   }
@@ -57,10 +61,10 @@ export class Inbox {
     });
     const backlog = this.#backlog.take({
       messages: Math.max(limits.messages - live.length, Math.floor(limits.messages * BACKLOG_SHARE_MIN)),
-      bytes: limits.bytes - live.reduce((sum, { payload }) => sum + payload.length, 0),
+      bytes: limits.bytes - live.reduce((sum, item) => sum + bytesOf(item), 0),
     });
     const taken = [...live, ...backlog];
-    for (const { session, payload } of taken) session.inboxBytes -= payload.length;
+    for (const item of taken) item.session.inboxBytes -= bytesOf(item);
     return taken;
   }
 
@@ -70,17 +74,27 @@ export class Inbox {
   }
 }
 
+function bytesOf({ payload }: InboxItem): number {
+  return Math.max(MESSAGE_BYTES_MIN, payload.length);
+}
+
 function isBacklog({ topic, payload }: InboxItem): boolean {
   if (topic !== "batch") return false;
   const lane = laneOfBatch(payload);
   return lane === "backfill" || lane === "evidence";
 }
 
+/** What waits of one session: in the order of its arrival, from `next` on. */
+interface SessionQueue {
+  items: InboxItem[];
+  next: number;
+}
+
 /** So many messages of each session in turn; of a session, in the order of their arrival. */
 class TurnQueue {
   readonly #turnMessages: number;
   /** In the order of their turns. */
-  readonly #waiting = new Map<Session, InboxItem[]>();
+  readonly #waiting = new Map<Session, SessionQueue>();
   bytes = 0;
 
   constructor(turnMessages: number) {
@@ -92,28 +106,34 @@ class TurnQueue {
   }
 
   add(item: InboxItem): void {
-    const items = this.#waiting.get(item.session);
-    if (items === undefined) this.#waiting.set(item.session, [item]);
-    else items.push(item);
-    this.bytes += item.payload.length;
+    const queue = this.#waiting.get(item.session);
+    if (queue === undefined) this.#waiting.set(item.session, { items: [item], next: 0 });
+    else queue.items.push(item);
+    this.bytes += bytesOf(item);
   }
 
   take(limits: InboxLimits): InboxItem[] {
     const taken: InboxItem[] = [];
     let bytes = 0;
     const hasRoom = (item: InboxItem): boolean =>
-      taken.length < limits.messages && (taken.length === 0 || bytes + item.payload.length <= limits.bytes);
+      taken.length < limits.messages && (taken.length === 0 || bytes + bytesOf(item) <= limits.bytes);
     // A session that is set again goes to the end, and its turn comes again in the same loop.
-    for (const [session, items] of this.#waiting) {
-      let count = 0;
-      while (count < Math.min(this.#turnMessages, items.length) && hasRoom(items[count])) {
-        taken.push(items[count]);
-        bytes += items[count].payload.length;
-        count += 1;
+    for (const [session, queue] of this.#waiting) {
+      const { items, next: from } = queue;
+      const to = Math.min(from + this.#turnMessages, items.length);
+      while (queue.next < to && hasRoom(items[queue.next])) {
+        taken.push(items[queue.next]);
+        bytes += bytesOf(items[queue.next]);
+        queue.next += 1;
       }
-      if (count === 0) break;
+      if (queue.next === from) break;
       this.#waiting.delete(session);
-      if (count < items.length) this.#waiting.set(session, items.slice(count));
+      if (queue.next < items.length) this.#waiting.set(session, queue);
+      // Not with each turn: of one with very much to say that takes longer than all else.
+      if (queue.next > items.length / 8) {
+        queue.items = items.slice(queue.next);
+        queue.next = 0;
+      }
     }
     this.bytes -= bytes;
     return taken;
