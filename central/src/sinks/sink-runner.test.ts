@@ -89,6 +89,7 @@ class Target {
 
   async prune(endedBeforeMs: number) {
     this.pruned.push(endedBeforeMs);
+    for (const startMs of this.held.keys()) if (startMs + 60_000 < endedBeforeMs) this.held.delete(startMs);
     return { hasMore: this.pruned.length === 1 };
   }
 
@@ -440,4 +441,26 @@ test("a target that can be opened and takes nothing is down all the while, and i
   await time.run(10_000);
   expect(runner.view).toMatchObject({ state: "up", reason: "" });
   expect(log.messages("info")).toEqual(["a sink is up again"]);
+});
+
+test("what a clock that was ahead took for too old is written again once the clock is right", async () => {
+  const kept = new Kept();
+  const { time, target, runner, publish, truth, setClock } = sink({ kept });
+  runner.start();
+  for (let number = 0; number < 20; number += 1) publish(result(number * 1_000, 1));
+  await time.run(30_000);
+  expect(target.held).toEqual(truth());
+  setClock(10 * HOUR_MS);
+  publish(result(20_000, 1));
+  await time.run(30_000);
+  expect(target.held.size).toBe(0);
+  setClock(0);
+  await time.run(30_000);
+  expect(target.held).toEqual(truth());
+  // Slewed by some seconds it is right all the while.
+  const { rebuilds } = runner.view;
+  setClock(-5_000);
+  await time.run(30_000);
+  expect(runner.view.rebuilds).toBe(rebuilds);
+  await Promise.all([runner.stop(), time.run(5_000)]);
 });

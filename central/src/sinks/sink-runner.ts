@@ -15,6 +15,8 @@ const RETRY_MAX_MS = 10_000;
 const PRUNE_INTERVAL_MS = 10_000;
 /** How much is written twice after `kill -9`, at most. */
 const MARK_INTERVAL_MS = 1_000;
+/** A clock is right all the while where it is set by less. */
+const CLOCK_BACK_MS = 60_000;
 /** At a stop, for what waits. */
 const FLUSH_MS_MAX = 2_000;
 
@@ -67,6 +69,8 @@ export class SinkRunner<Item> {
   /** The greatest that was read from the history. */
   #readAtMs: number | null = null;
   #prunedAtMs = Number.NEGATIVE_INFINITY;
+  /** What ended before this may have been left out, or removed. */
+  #leftOutToMs = Number.NEGATIVE_INFINITY;
   #stopAtMs: number | null = null;
   #published = Promise.withResolvers<void>();
   readonly #stopped = Promise.withResolvers<void>();
@@ -151,6 +155,7 @@ export class SinkRunner<Item> {
   async #serve(): Promise<void> {
     const { clock } = this.#options;
     for (;;) {
+      await this.#watchClock();
       if (this.#isHistoryOwed) {
         this.#isHistoryOwed = false;
         this.#rebuild = { cursor: null };
@@ -234,6 +239,7 @@ export class SinkRunner<Item> {
     const cutoffMs = this.#cutoffMs();
     const kept = items.filter((item) => !stream.isExpired(item, cutoffMs));
     this.#outcomes.expired += items.length - kept.length;
+    if (kept.length < items.length) this.#leftOutToMs = Math.max(this.#leftOutToMs, cutoffMs);
     if (kept.length === 0) return undefined;
     const { taken, refused = 0, left } = await target.write(kept, (trouble) => this.#fail(trouble));
     if (left === undefined) this.#recover();
@@ -244,8 +250,19 @@ export class SinkRunner<Item> {
   }
 
   async #prune(): Promise<void> {
-    const { hasMore } = (await this.#options.target.prune?.(this.#cutoffMs())) ?? { hasMore: false };
+    const { target } = this.#options;
+    const cutoffMs = this.#cutoffMs();
+    if (target.prune !== undefined) this.#leftOutToMs = Math.max(this.#leftOutToMs, cutoffMs);
+    const { hasMore } = (await target.prune?.(cutoffMs)) ?? { hasMore: false };
     if (!hasMore) this.#prunedAtMs = this.#options.clock.monotonicMs();
+  }
+
+  /** What was left out, or removed, by a clock that was ahead is written again: the history still has it. */
+  async #watchClock(): Promise<void> {
+    if (this.#cutoffMs() >= this.#leftOutToMs - CLOCK_BACK_MS) return;
+    this.#leftOutToMs = Number.NEGATIVE_INFINITY;
+    await this.#writeMark(null);
+    this.#leaveToHistory();
   }
 
   /** One that lies ahead was made by a clock that was: nothing is known then. */
