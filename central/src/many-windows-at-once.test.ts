@@ -171,13 +171,23 @@ test("a record waits for none of those windows", async () => {
   await central.close();
 });
 
+const BY_REGION = { ...WINDOW, metric: "amount", sizeMs: 60_000, slideMs: 60_000, by: ["region"] };
+const OF_ORDERS = [
+  { ...BY_REGION, name: "amount_1m" },
+  { ...BY_REGION, name: "amount_2m", sizeMs: 120_000, slideMs: 120_000 },
+];
+
+/** Each of a region of its own. */
+function orders(count: number, timeMs: number) {
+  const values = Array.from({ length: count }, (_, id) =>
+    bytesOf({ id, t: timeMs, region: `r${id}`, amount: 2, payment: "paid" }),
+  );
+  return { partition: 0, values, offsets: null, nextOffset: null, isAtEnd: true };
+}
+
 test("records that open more windows than a tick shows wait for those: they do not become more and more", async () => {
   const time = new SimulatedTime(START_MS);
-  const byRegion = { ...WINDOW, metric: "amount", sizeMs: 60_000, slideMs: 60_000, by: ["region"] };
-  const life = await waiting(time, [
-    { ...byRegion, name: "amount_1m" },
-    { ...byRegion, name: "amount_2m", sizeMs: 120_000, slideMs: 120_000 },
-  ]);
+  const life = await waiting(time, OF_ORDERS);
   const { central, store } = life;
   const beta = life.agent("beta");
   beta.hello();
@@ -192,11 +202,7 @@ test("records that open more windows than a tick shows wait for those: they do n
     for (const { window, group } of windows) if (window !== "t_1s") shown.add(`${window} ${group["region"]}`);
     unshownMax = Math.max(unshownMax, (central.counts.engine?.windowsOpen ?? 0) - shown.size);
     if (windows.length === 0 || offered.length > 0) return;
-    const values = Array.from({ length: count }, (_, id) =>
-      bytesOf({ id, t: Math.floor(time.nowMs), region: `r${id}`, amount: 2, payment: "paid" }),
-    );
-    const batch = { partition: 0, values, offsets: null, nextOffset: null, isAtEnd: true };
-    offered.push(central.offerRecords("orders", batch));
+    offered.push(central.offerRecords("orders", orders(count, Math.floor(time.nowMs))));
   });
   beta.beat({ watermarkMs: END_MS });
   await time.run(40_000);
@@ -206,6 +212,28 @@ test("records that open more windows than a tick shows wait for those: they do n
   store.wait = () => Promise.resolve();
   await time.run(1_000);
   await central.close();
+});
+
+test("an agent's backlog waits for no backlog of records whose windows fill the commits", async () => {
+  const time = new SimulatedTime(START_MS);
+  const { central, store, agent } = await waiting(time, OF_ORDERS);
+  const beta = agent("beta");
+  beta.hello();
+  await time.run(10);
+  store.wait = () => new Promise((resolve) => time.clock().after(300, resolve));
+  const offered: unknown[] = [];
+  const waitedBytes: number[] = [];
+  central.subscribe(({ windows }) => {
+    if (beta.acks.backfill === 1) waitedBytes.push(central.recordStreams()[0].waitingBytes);
+    if (windows.length === 0 || offered.length > 0) return;
+    beta.panes(1, START_MS, { lane: "backfill" });
+    for (let part = 0; part < 3; part += 1)
+      offered.push(central.offerRecords("orders", orders(60_000, Math.floor(time.nowMs) + part)));
+  });
+  beta.beat({ watermarkMs: END_MS });
+  await time.run(10_000);
+  expect(waitedBytes[0]).toBeGreaterThan(0);
+  store.wait = () => Promise.resolve();
 });
 
 test("kill -9 at any of those commits ends in what an undisturbed central has", async () => {

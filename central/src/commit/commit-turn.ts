@@ -25,6 +25,8 @@ import type { DurableMoment } from "./durable-moment.ts";
 import type { AfterCommit, Moment } from "./message-applier.ts";
 import type { MessageTurn } from "./message-turn.ts";
 
+/** Of the windows that a tick has shown, as many may be opened by records meanwhile where agents wait. */
+const SHARE_BESIDE_AGENTS = 0.25;
 const NO_WINDOWS: TickedWindows = { results: [], trimmed: [], trimSeriesAtMs: null };
 
 interface CommitTurnOptions {
@@ -128,7 +130,9 @@ export class CommitTurn {
   ): Promise<readonly (() => void)[]> {
     const { state, recordApplier, recordInbox } = this.#options;
     if (isTick) recordApplier.tick(moment);
-    const shown = wasCutShort ? this.#shownCount : null;
+    // What of agents waits until there is room for all results must not wait for records that take it up each time.
+    const share = this.#options.logGate.isWaiting ? SHARE_BESIDE_AGENTS : 1;
+    const shown = wasCutShort ? this.#shownCount * share : null;
     const answers = await recordApplier.apply(recordInbox.take({ shown }), moment);
     if (isTick || answers.length > 0) state.records.show(state.engine, moment.monotonicMs);
     return answers;
