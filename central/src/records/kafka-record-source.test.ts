@@ -35,13 +35,18 @@ const log: Logger = {
 
 beforeEach(() => void logged.splice(0));
 
-async function start(kafka: FakeKafka, store = new CrashingStore(), time = new SimulatedTime(NOW)) {
+async function start(
+  kafka: FakeKafka,
+  store = new CrashingStore(),
+  time = new SimulatedTime(NOW),
+  latenessMs = WINDOW.latenessMs,
+) {
   let isAlive = true;
   let readBytes = 0;
   const clock = time.clock({ isAlive: () => isAlive });
   const central = await openCentral({
     agents: [],
-    pipeline: { metrics: [AMOUNT], windows: [WINDOW] },
+    pipeline: { metrics: [AMOUNT], windows: [{ ...WINDOW, latenessMs }] },
     records: [STREAM],
     store,
     clock,
@@ -514,4 +519,26 @@ test("fetches that fail are said, in the log too, as long as they fail, whatever
   kafka.send(0, []);
   await time.run(3_000);
   expect(source.view).toMatchObject({ state: "reading", reason: "" });
+});
+
+test("while no broker answers nobody knows what is there: windows are not complete, and none is final without it", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(2);
+  const { time, windows, stream } = await start(kafka, new CrashingStore(), new SimulatedTime(NOW), 60_000);
+  kafka.send(0, orders(0, 5));
+  kafka.send(1, orders(5, 10));
+  await time.run(5_000);
+  kafka.isAway = true;
+  // It is central that is cut off: others write on.
+  for (let minute = 0; minute < 10; minute += 1) {
+    for (const partition of [0, 1])
+      kafka.send(partition, [order(100 + 2 * minute + partition, NOW + 10_000 + minute * 60_000)]);
+    await time.run(60_000);
+  }
+  expect((await windows()).map(({ state }) => state)).toEqual(["provisional"]);
+  kafka.isAway = false;
+  for (const partition of [0, 1]) kafka.send(partition, []);
+  await time.run(100_000);
+  expect(stream().totals).toMatchObject({ received: 30, aggregated: 30, tooLate: 0 });
+  expect((await windows()).map(({ values }) => values["count"])).toEqual([12, ...Array(9).fill(2)]);
 });

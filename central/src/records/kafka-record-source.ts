@@ -56,6 +56,8 @@ const IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024;
 const BATCH_BYTES = 64;
 /** How often it looks at the ends of partitions, and tells the group where it is. */
 const LOOK_INTERVAL_MS = 2_000;
+/** Where they are not told for so long, nobody knows them. */
+const LOOK_MS_MAX = 3_000;
 const RETRY_MS = 1_000;
 /** What brokers allow at least: after a crash, its partitions come back no sooner. */
 const SESSION_MS = 6_000;
@@ -81,6 +83,8 @@ export class KafkaRecordSource {
   #state: RecordSourceView["state"] = "starting";
   #reason = "";
   #lag: Record<number, number> = {};
+  /** That central was told of last. */
+  #partitions: readonly number[] = [];
   #troubleAtMs = Number.NEGATIVE_INFINITY;
   /** Something was read, or nothing is left to read, since it had trouble. */
   #hasGoneOn = true;
@@ -151,6 +155,8 @@ export class KafkaRecordSource {
         const found = await admin.describeTopic(topic);
         this.#topicId = found?.id;
         if (found !== null) return;
+        // Of what is no more nothing is to be waited for.
+        this.#tellAll({ isAtEnd: true });
         this.#state = "no_topic";
         this.#reason = `there is no topic ${topic}`;
         log.repeated("records_topic", "a topic of records is not there; waiting for it", {
@@ -263,12 +269,25 @@ export class KafkaRecordSource {
     for (const { partition, startOffset, endOffset } of ranges)
       lag[partition] = Math.max(0, endOffset - (positions.get(partition)?.next ?? startOffset));
     // Those that a topic of before had more of bring nothing.
-    const partitions = new Set([...positions.keys(), ...ranges.map(({ partition }) => partition)]);
+    this.#partitions = [...new Set([...positions.keys(), ...ranges.map(({ partition }) => partition)])];
     target.recordPartitions(
       stream,
-      Array.from(partitions, (partition) => ({ partition, isAtEnd: (lag[partition] ?? 0) === 0 })),
+      this.#partitions.map((partition) => ({ partition, isAtEnd: (lag[partition] ?? 0) === 0 })),
     );
     return lag;
+  }
+
+  #tellAll({ isAtEnd }: { readonly isAtEnd: boolean }): void {
+    const { stream, target } = this.#options;
+    target.recordPartitions(
+      stream,
+      this.#partitions.map((partition) => ({ partition, isAtEnd })),
+    );
+  }
+
+  /** Whoever writes to the topic may do so though central does not reach it: nothing that is there is to be taken for all. */
+  #nobodyKnows(): void {
+    if (!this.#isClosed && this.#state !== "no_topic") this.#tellAll({ isAtEnd: false });
   }
 
   /** Returns once there is room for more. */
@@ -347,7 +366,8 @@ export class KafkaRecordSource {
   /** A partition without records tells nothing by itself: whether it is at its end has to be asked. */
   async #look(): Promise<void> {
     const consumer = this.#consumer;
-    if (consumer === null) return;
+    if (consumer === null) return this.#nobodyKnows();
+    const late = this.#options.clock.after(LOOK_MS_MAX, () => this.#nobodyKnows());
     try {
       const lag = this.#tellPartitions(await consumer.ranges());
       this.#lag = lag;
@@ -360,7 +380,10 @@ export class KafkaRecordSource {
       this.#offerSkips();
       this.#align(consumer);
     } catch (error) {
+      this.#nobodyKnows();
       this.#trouble(reasonOf(error));
+    } finally {
+      late.cancel();
     }
     await this.#tellGroup();
   }
