@@ -17,11 +17,13 @@ const SYSTEM_ALARM_SHOWN_MS: Partial<Record<SystemAlarm, number>> = {
   store_damaged: 600_000,
   log_gap: 600_000,
 };
+/** So long a commit may take, and topics are asked for their ends meanwhile: nothing is forgotten of those. */
+const SLOW_COMMIT_MS_MAX = 10_000;
 /** A connection that says nothing for so long, not even a heartbeat, is half open and is closed. */
 const SESSION_SILENT_MS_MAX = 30_000;
 
 export interface CentralWatchesOptions {
-  readonly state: Pick<CentralState, "agents" | "alarms" | "trustedTime">;
+  readonly state: Pick<CentralState, "agents" | "alarms" | "records" | "trustedTime">;
   readonly sessions: SessionTable;
   readonly applier: Pick<MessageApplier, "uncount">;
   readonly silentAfterMs: number;
@@ -36,6 +38,7 @@ export interface CentralWatchesOptions {
 export class CentralWatches {
   readonly #options: CentralWatchesOptions;
   readonly #wakeWatch = new WakeWatch();
+  readonly #longWakeWatch = new WakeWatch(SLOW_COMMIT_MS_MAX);
   #wokeAtMs = Number.NEGATIVE_INFINITY;
   #unreadableLogged = 0;
   /** By rule. */
@@ -53,9 +56,11 @@ export class CentralWatches {
     this.#clearOldAlarms(moment.nowMs);
   }
 
-  /** After the process stood still nobody is silent who could not be heard. */
+  /** After the process stood still nobody is silent who could not be heard, and no topic is known to have been read to its end. */
   noteWaking(): void {
     const monotonicMs = this.#options.clock.monotonicMs();
+    if (this.#longWakeWatch.isWaking(monotonicMs))
+      for (const stage of this.#options.state.records.all()) stage.woke(monotonicMs);
     if (!this.#wakeWatch.isWaking(monotonicMs)) return;
     this.#wokeAtMs = monotonicMs;
     this.#options.state.agents.woke(monotonicMs);

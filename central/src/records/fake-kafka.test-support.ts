@@ -27,6 +27,8 @@ export class FakeKafka implements KafkaClient {
   batchMax = 10;
   readonly committed = new Map<number, number>();
   isAway = false;
+  /** What it takes until it tells where partitions end. */
+  gate: Promise<void> = Promise.resolve();
   /** Ends the next call of `next`. */
   failure: Error | null = null;
   /** Records that nobody can read. */
@@ -269,6 +271,7 @@ class FakeConsumer implements KafkaConsumer {
   }
 
   async ranges(): Promise<readonly KafkaRange[]> {
+    await this.#kafka.gate;
     return this.#kafka.ranges();
   }
 

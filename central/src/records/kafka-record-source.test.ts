@@ -2,7 +2,7 @@
 // are added, partitions that another program reads in its group, brokers that are away, records that retention has deleted, and partitions far ahead of others.
 import type { RecordStreamConfig } from "@millrace/config";
 import { silentLogger } from "@millrace/runtime";
-import type { Logger } from "@millrace/runtime";
+import type { Clock, Logger } from "@millrace/runtime";
 import type { WindowSpec } from "@millrace/stream";
 import { SimulatedTime } from "@millrace/testkit";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
@@ -43,7 +43,12 @@ async function start(
 ) {
   let isAlive = true;
   let readBytes = 0;
-  const clock = time.clock({ isAlive: () => isAlive });
+  const { after, ...times } = time.clock({ isAlive: () => isAlive });
+  let held: (() => void)[] | null = null;
+  const clock: Clock = {
+    ...times,
+    after: (delayMs, callback) => after(delayMs, () => (held === null ? callback() : held.push(callback))),
+  };
   const central = await openCentral({
     agents: [],
     pipeline: { metrics: [AMOUNT], windows: [{ ...WINDOW, latenessMs }] },
@@ -71,6 +76,13 @@ async function start(
     die: () => {
       isAlive = false;
       return start(kafka, new CrashingStore(store.snapshot()), time);
+    },
+    /** The process does not run. */
+    freeze: () => void (held = []),
+    thaw: () => {
+      const due = held ?? [];
+      held = null;
+      for (const callback of due) callback();
     },
     /** That were read, and are done with. */
     readBytes: () => readBytes,
@@ -541,4 +553,24 @@ test("while no broker answers nobody knows what is there: windows are not comple
   await time.run(100_000);
   expect(stream().totals).toMatchObject({ received: 30, aggregated: 30, tooLate: 0 });
   expect((await windows()).map(({ values }) => values["count"])).toEqual([12, ...Array(9).fill(2)]);
+});
+
+test("after the process stood still nobody knows what has come meanwhile, before the broker was asked", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(1);
+  const world = await start(kafka, new CrashingStore(), new SimulatedTime(NOW), 60_000);
+  const { time, stream, windows } = world;
+  kafka.send(0, orders(0, 5));
+  await time.run(5_000);
+  world.freeze();
+  await time.run(600_000);
+  const told = Promise.withResolvers<void>();
+  kafka.gate = told.promise;
+  world.thaw();
+  await time.run(1_500);
+  expect((await windows()).map(({ state }) => state)).toEqual(["provisional"]);
+  told.resolve();
+  kafka.send(0, [order(6, NOW + 10_000)]);
+  await time.run(5_000);
+  expect(stream().totals).toMatchObject({ aggregated: 6, tooLate: 0 });
 });

@@ -312,6 +312,11 @@ export class RecordStage {
     this.#clockOf(partition).atEnd(isAtEnd, monotonicMs);
   }
 
+  /** The process stood still: what of Kafka's has come meanwhile nobody knows before it was asked again. */
+  woke(monotonicMs: number): void {
+    if (this.topic !== null) for (const clock of this.#partitions.values()) clock.atEnd(false, monotonicMs);
+  }
+
   /** Reading goes on at another offset: what lay between is counted, and the windows that it may have been in know. */
   #resumeAt(clock: PartitionClock, { topicId }: RecordBatch, offset: number): void {
     // A topic that was made anew begins at 0: what was left of the one before, nobody knows.
