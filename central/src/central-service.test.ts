@@ -1,5 +1,6 @@
 // Shows central whole, as a process runs it: an agent's batch over MQTT into LevelDB and out of the API, over a restart.
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectAsync } from "mqtt";
@@ -228,6 +229,42 @@ test("a second central on the same store or port is refused plainly, and leaves 
   };
   await expect(startService(other, taken)).rejects.toMatchObject({ code: "port_in_use" });
   await startService(other);
+});
+
+test("a second central that cannot start has not shut the first one out of their Redis", async () => {
+  const first = await startService(temporaryFolder());
+  let clientCount = 0;
+  const redis = createServer((socket) => {
+    clientCount += 1;
+    socket.destroy();
+  });
+  const port = await new Promise<number>((resolve) =>
+    redis.listen(0, "127.0.0.1", () => {
+      const address = redis.address();
+      resolve(typeof address === "object" ? (address?.port ?? 0) : 0);
+    }),
+  );
+  ends.push(() => redis.close());
+  const config = configOf(temporaryFolder());
+  const { sinks, intake } = config;
+  const second = {
+    ...config,
+    intake: { ...intake, mqtt: { ...intake.mqtt, port: first.intakePort } },
+    sinks: {
+      ...sinks,
+      redis: {
+        url: `redis://127.0.0.1:${port}`,
+        username: null,
+        password: null,
+        tls: null,
+        prefix: "order_monitor",
+        retentionMs: 86_400_000,
+        windows: null,
+      },
+    },
+  };
+  await expect(startService(config.dataFolder, second)).rejects.toMatchObject({ code: "port_in_use" });
+  expect(clientCount).toBe(0);
 });
 
 test("other agents, users and tokens are taken over while it runs; what waits for the next start is named", async () => {

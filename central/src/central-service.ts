@@ -144,7 +144,6 @@ export class CentralService {
         central = newCentral();
         await open();
       }
-      for (const sink of sinks) sink.start();
       sources = await RecordSources.start(central, { config, store, log: log.child("records") });
       const records = sources.target;
       const ownToken = writeOwnToken(config.dataFolder, systemRandom);
@@ -207,6 +206,8 @@ export class CentralService {
         steps.add({ name: "the broker", limitMs: 5_000, run: () => brokerIntake.close() });
       steps.add({ name: "the API", limitMs: 5_000, run: () => api.close() });
       steps.add({ name: "the store", limitMs: 5_000, run: () => store.close() });
+      // Last: the first write shuts out the central before, which a start that fails must not.
+      for (const sink of sinks) sink.start();
       return new CentralService({
         config,
         pipeline,
