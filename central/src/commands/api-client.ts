@@ -4,6 +4,7 @@ import { request as httpsRequest } from "node:https";
 import type { CentralConfig } from "@millrace/config";
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import { readOwnToken } from "../api/own-token.ts";
+import { urlHost } from "./url-host.ts";
 
 const ANSWER_TIMEOUT_MS = 5_000;
 /** Nothing more comes of what is being sent. */
@@ -17,8 +18,7 @@ export class ApiClient {
 
   constructor({ http, dataFolder }: Pick<CentralConfig, "http" | "dataFolder">) {
     const { host, port, tls } = http;
-    const reachable =
-      host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
+    const reachable = host === "0.0.0.0" || host === "::" ? "localhost" : urlHost(host);
     this.#url = `${tls === null ? "http" : "https"}://${reachable}:${port}`;
     this.#dataFolder = dataFolder;
     this.#certificate = tls?.cert ?? null;

@@ -19,6 +19,7 @@ import { centralVersion } from "../central-version.ts";
 import { CENTRAL_STORE_FORMAT } from "../state/central-state.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { loadBoth } from "./load-both.ts";
+import { urlHost } from "./url-host.ts";
 
 export const RUN_COMMAND: Command = {
   summary: "run central until it is stopped",
@@ -61,9 +62,10 @@ async function run(configPath: string): Promise<ExitCode> {
     force: () => process.exit(1),
   });
   hasStarted(service);
+  const { intake, http } = config;
   log.info("running", {
-    agents: `mqtt${config.intake.mqtt.tls === null ? "" : "s"}://${config.intake.mqtt.host}:${service.intakePort}`,
-    dashboard: `http${config.http.tls === null ? "" : "s"}://${config.http.host}:${service.apiPort}/`,
+    agents: `mqtt${intake.mqtt.tls === null ? "" : "s"}://${urlHost(intake.mqtt.host)}:${service.intakePort}`,
+    dashboard: `http${http.tls === null ? "" : "s"}://${urlHost(http.host)}:${service.apiPort}/`,
   });
   return exit;
 }
