@@ -28,12 +28,17 @@ const WINDOW: WindowSpec = {
 };
 
 const logged: { readonly cause: string; readonly reason: unknown }[] = [];
+const told: string[] = [];
 const log: Logger = {
   ...silentLogger,
+  info: (message) => void told.push(message),
   repeated: (cause, _message, fields) => void logged.push({ cause, reason: fields?.reason }),
 };
 
-beforeEach(() => void logged.splice(0));
+beforeEach(() => {
+  logged.splice(0);
+  told.splice(0);
+});
 
 async function start(
   kafka: FakeKafka,
@@ -111,6 +116,8 @@ test("a topic that is not there yet is waited for, and said; then it is read fro
   const { time, source, stream } = await start(kafka);
   await time.run(5_000);
   expect(source.view).toMatchObject({ state: "no_topic", reason: "there is no topic orders" });
+  // By its name: each stream that waits has a line of its own.
+  expect(logged[0]?.cause).toBe("records_topic orders");
   kafka.create(2);
   kafka.send(0, orders(0, 25));
   kafka.send(1, [...orders(20, 30), bytesOf("junk"), null]);
@@ -528,9 +535,12 @@ test("fetches that fail are said, in the log too, as long as they fail, whatever
   await time.run(30_000);
   expect(source.view.state).toBe("trouble");
   fetches.mockRestore();
+  expect(told).toEqual([]);
   kafka.send(0, []);
   await time.run(3_000);
   expect(source.view).toMatchObject({ state: "reading", reason: "" });
+  await time.run(30_000);
+  expect(told).toEqual(["records are read"]);
 });
 
 test("while no broker answers nobody knows what is there: windows are not complete, and none is final without it", async () => {

@@ -159,7 +159,7 @@ export class KafkaRecordSource {
         this.#tellAll({ isAtEnd: true });
         this.#state = "no_topic";
         this.#reason = `there is no topic ${topic}`;
-        log.repeated("records_topic", "a topic of records is not there; waiting for it", {
+        log.repeated(`records_topic ${stream}`, "a topic of records is not there; waiting for it", {
           stream,
           topic,
         });
@@ -441,6 +441,9 @@ export class KafkaRecordSource {
   #reads(): void {
     const isTroubled = this.#options.clock.monotonicMs() - this.#troubleAtMs < TROUBLE_MS;
     if (!this.#hasGoneOn || isTroubled) return;
+    const { log, stream, topic } = this.#options;
+    if (this.#state === "trouble" || this.#state === "no_topic")
+      log.info("records are read", { stream, topic });
     this.#state = "reading";
     this.#reason = "";
   }
