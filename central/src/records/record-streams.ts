@@ -3,12 +3,13 @@ import type { AlarmEvent } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
 import { Membership } from "@millrace/stream";
 import type { TimeRange, WindowEngine } from "@millrace/stream";
-import { CENTRAL_KEYS, numberOf } from "../store/central-keys.ts";
+import { CENTRAL_KEYS, keysUnder, numberOf } from "../store/central-keys.ts";
 import { StoredJson } from "../store/stored-json.ts";
 import { openRecordWatches } from "./open-record-watches.ts";
 import { openDistinctBooks } from "./open-distinct-books.ts";
 import { RecordStage } from "./record-stage.ts";
 import type { StreamRecord } from "./record-stage.ts";
+import { refuseSecondReading } from "./refuse-second-reading.ts";
 
 const NUMBER_OR_NULL = ["null", "number"] as const;
 const STREAMS = new StoredJson<StreamRecord>({
@@ -58,7 +59,7 @@ export class RecordStreams {
   /** Alarms of rules that are gone, or read something else now: their last steps. */
   ended: readonly AlarmEvent[] = [];
 
-  /** Reads each stream's state. Rejects with `store_read`. */
+  /** Reads each stream's state. Rejects with `store_read`, or with `records_again` before anything is changed. */
   static async open(options: RecordStreamsOptions): Promise<RecordStreams> {
     const { store, streams, pipeline, monotonicMs } = options;
     const opened = new RecordStreams();
@@ -76,6 +77,8 @@ export class RecordStreams {
       const bytes = await store.get(CENTRAL_KEYS.records(name));
       const record = bytes === undefined ? undefined : STREAMS.read(bytes);
       if (record === null) opened.unreadableCount += 1;
+      if (record === undefined)
+        await refuseSecondReading(config, { store, known: await knownStreams(store), metrics });
       if (record) await stage.restore(record, idEntries(store, record), monotonicMs);
       // Whoever posts is all that there is.
       if (kafka === null) stage.atEnd(0, true, monotonicMs);
@@ -150,6 +153,15 @@ const NO_HOLDS = { alarm: 0, live: 0, backfill: 0 } as const;
 /** As completeness and quarantine name it. */
 export function partitionName(stream: string, partition: number): string {
   return `${stream}/${partition}`;
+}
+
+async function knownStreams(store: Store): Promise<StreamRecord[]> {
+  const known: StreamRecord[] = [];
+  for await (const { value } of store.range(keysUnder("r"))) {
+    const record = STREAMS.read(value);
+    if (record !== null) known.push(record);
+  }
+  return known;
 }
 
 async function* idEntries(store: Store, { stream, idsFrom }: StreamRecord) {

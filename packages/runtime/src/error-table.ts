@@ -151,6 +151,17 @@ export const ERROR_TABLE = {
     wayOut: "give each program and each agent a `data` folder of its own",
     meaning: "The folder holds the store of another program or another agent.",
   },
+  records_again: {
+    domain: "user",
+    retry: "never",
+    exitCode: 2,
+    message:
+      "cannot start: stream {stream} would read topic {topic} from its start, whose records are in windows of {metric} already, as stream {before} brought them",
+    wayOut:
+      "give the stream its name back, under `records` and in the pipeline; or, to read all of the topic once more, give its metrics new names, too",
+    meaning:
+      "A stream of records got another name, or a metric another stream of the same topic. Its windows would count every record a second time. Nothing has been changed.",
+  },
   folder_unwritable: {
     domain: "user",
     retry: "never",

@@ -36,6 +36,7 @@ export * from "./keyed/last-times.ts";
 export * from "./keyed/last-value.ts";
 export * from "./membership.ts";
 export * from "./merge-ranges.ts";
+export * from "./pane-key-range.ts";
 export * from "./pane-layout.ts";
 export * from "./pane-results.ts";
 export * from "./pane-rows.ts";

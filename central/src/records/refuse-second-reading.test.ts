@@ -1,0 +1,75 @@
+// A stream that gets another name would read its topic from the start, into windows that have its records.
+import type { PipelineMetric, RecordStreamConfig } from "@millrace/config";
+import type { WindowSpec } from "@millrace/stream";
+import { SimulatedTime } from "@millrace/testkit";
+import { expect, test } from "vitest";
+import { CrashingStore } from "../crashing-store.test-support.ts";
+import { openCentral } from "./open-central.test-support.ts";
+import { AMOUNT, bytesOf, ORDERS } from "./staged-records.test-support.ts";
+
+const NOW = 1_700_000_040_000;
+const KAFKA = { brokers: ["k:1"], topic: "orders", clientId: "c", group: "g", tls: null, sasl: null };
+const STREAM: RecordStreamConfig = { ...ORDERS, kafka: KAFKA };
+const WINDOW: WindowSpec = {
+  name: "amount_1m",
+  metric: "amount",
+  kind: "aligned",
+  sizeMs: 60_000,
+  slideMs: 60_000,
+  offsetMs: 0,
+  latenessMs: 86_400_000,
+  by: [],
+};
+
+async function storeWithOrders(): Promise<CrashingStore> {
+  const store = new CrashingStore();
+  const time = new SimulatedTime(NOW);
+  const pipeline = { metrics: [AMOUNT], windows: [WINDOW] };
+  const central = await openCentral({ agents: [], pipeline, records: [STREAM], store, clock: time.clock() });
+  const values = [bytesOf({ id: 1, t: NOW, region: "北京", amount: 1 })];
+  const taken = central.offerRecords("orders", {
+    partition: 0,
+    values,
+    offsets: [0],
+    nextOffset: 1,
+    isAtEnd: true,
+  });
+  await time.run(300);
+  expect(await taken).toMatchObject({ taken: 1 });
+  const closed = central.close();
+  await time.run(300);
+  await closed;
+  return new CrashingStore(store.snapshot());
+}
+
+/** The metric as the stream of this name has it. */
+function ofStream(stream: string, name = "amount"): PipelineMetric {
+  if (AMOUNT.source.kind !== "records") throw new Error("a metric of records");
+  return { ...AMOUNT, name, stream, source: { ...AMOUNT.source, stream } };
+}
+
+async function reopen(metric: PipelineMetric, streams: readonly RecordStreamConfig[]) {
+  const store = await storeWithOrders();
+  const pipeline = { metrics: [metric], windows: [{ ...WINDOW, metric: metric.name }] };
+  const clock = new SimulatedTime(NOW).clock();
+  return openCentral({ agents: [], pipeline, records: streams, store, clock });
+}
+
+const SALES: RecordStreamConfig = { ...STREAM, name: "sales" };
+
+test("a stream of another name that would count a topic once more is refused, and the one before named", async () => {
+  await expect(reopen(ofStream("sales"), [SALES])).rejects.toMatchObject({
+    code: "records_again",
+    message: expect.stringMatching(
+      /stream sales would read topic orders .* amount already, as stream orders/,
+    ),
+  });
+  await expect(reopen(ofStream("sales"), [STREAM, SALES])).rejects.toMatchObject({ code: "records_again" });
+});
+
+test("into metrics of other names, from another topic, or posted, it is a stream as any other", async () => {
+  await reopen(ofStream("sales", "sales_amount"), [SALES]);
+  await reopen(ofStream("sales"), [{ ...SALES, kafka: { ...KAFKA, topic: "sales" } }]);
+  await reopen(ofStream("sales"), [{ ...SALES, kafka: null }]);
+  await reopen(ofStream("orders"), [STREAM]);
+});
