@@ -111,11 +111,18 @@ test("init writes what check accepts, and never over a file", async () => {
   expect(await run("init", "--folder", folder)).toMatchObject({ code: 0 });
   const check = await run("check", "--config", config, "--json");
   expect({ code: check.code, err: check.err }).toEqual({ code: 0, err: "" });
-  expect(JSON.parse(check.out)).toMatchObject({ config });
+  expect(JSON.parse(check.out)).toMatchObject({ config, records: [], sinks: [] });
   const text = readFileSync(config, "utf8");
   const again = await run("init", "--folder", folder);
   expect([again.code, readFileSync(config, "utf8")]).toEqual([1, text]);
   expect(again.err).toContain("file_unwritable");
+}, 300_000);
+
+test("check says what records come and how many sinks there are", async () => {
+  const config = join(import.meta.dirname, "../../pipelines/orders.central.yaml");
+  const check = await run("check", "--config", config);
+  expect(check).toMatchObject({ code: 0, err: "" });
+  expect(check.out).toMatch(/ 4 windows, 1 stream of records, 0 sinks$/m);
 }, 300_000);
 
 test("run, status and retire a site; a signal stops in order", async () => {

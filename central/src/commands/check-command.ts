@@ -15,6 +15,8 @@ export const CHECK_COMMAND: Command = {
       agents: config.agents.map(({ id, site }) => ({ agent: id, site })),
       metrics: pipeline.config.metrics.map(({ name }) => name),
       windows: pipeline.config.windows.map(({ name }) => name),
+      records: config.records.map(({ name }) => name),
+      sinks: Object.entries(config.sinks).flatMap(([name, sink]) => (sink === null ? [] : name)),
       warnings: [...warnings, ...pipeline.warnings].map(formatProblem),
     };
     if (flags.isOn("json")) {
@@ -24,7 +26,7 @@ export const CHECK_COMMAND: Command = {
     for (const warning of found.warnings) output.out(`warning: ${warning}\n`);
     const sites = new Set(found.agents.map(({ site }) => site)).size;
     output.out(
-      `${found.config} and ${found.pipeline} are right: ${count(found.agents.length, "agent")} at ${count(sites, "site")}, ${count(found.metrics.length, "metric")}, ${count(found.windows.length, "window")}\n`,
+      `${found.config} and ${found.pipeline} are right: ${count(found.agents.length, "agent")} at ${count(sites, "site")}, ${count(found.metrics.length, "metric")}, ${count(found.windows.length, "window")}, ${count(found.records.length, "stream")} of records, ${count(found.sinks.length, "sink")}\n`,
     );
   },
 };
