@@ -323,6 +323,18 @@ describe.each(KAFKA_VERSIONS)("Kafka %s", (version) => {
         },
       );
 
+    test("a producer whose topic is not there says within a moment that it waits", async ({ skip }) => {
+      if (works === undefined) return skip(SKIPPED);
+      const { client, topic } = place(works);
+      const troubles: string[] = [];
+      const producer = client.producer({ onTrouble: (reason) => troubles.push(reason) });
+      const record = { topic: `no-${topic}`, key: "k", value: text("v") };
+      const sending = producer.send([record]).catch((error: unknown) => error);
+      await until("it says so", async () => troubles.length > 0, 20_000);
+      await producer.close();
+      expect(await sending).toBeInstanceOf(Error);
+    });
+
     test(
       "through kill -9 of the broker nothing is lost and nothing reordered; producer and consumer wait and go on",
       { timeout: 300_000 },

@@ -44,6 +44,8 @@ export class PlatformaticProducer implements KafkaProducer {
     this.#producer.on("error", () => undefined);
     this.#producer.on("client:performWithRetry:retry", (...[operation]) => {
       if (operation === "produce") options.onTrouble?.("a broker does not take it yet");
+      // It asks for a topic that is not there for minutes before it rejects.
+      if (operation === "metadata") options.onTrouble?.("no broker says yet where the topic is");
     });
   }
 
