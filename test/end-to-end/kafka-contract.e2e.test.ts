@@ -323,16 +323,21 @@ describe.each(KAFKA_VERSIONS)("Kafka %s", (version) => {
         },
       );
 
-    test("a producer whose topic is not there says within a moment that it waits", async ({ skip }) => {
+    test("a producer says within a moment that it waits: for a topic that is not there, for brokers that are away", async ({
+      skip,
+    }) => {
       if (works === undefined) return skip(SKIPPED);
       const { client, topic } = place(works);
-      const troubles: string[] = [];
-      const producer = client.producer({ onTrouble: (reason) => troubles.push(reason) });
-      const record = { topic: `no-${topic}`, key: "k", value: text("v") };
-      const sending = producer.send([record]).catch((error: unknown) => error);
-      await until("it says so", async () => troubles.length > 0, 20_000);
-      await producer.close();
-      expect(await sending).toBeInstanceOf(Error);
+      const nobody = { brokers: ["127.0.0.1:1"], clientId: topic, tls: null, sasl: null };
+      for (const asked of [client, ADAPTERS[adapter](nobody)]) {
+        const troubles: string[] = [];
+        const producer = asked.producer({ onTrouble: (reason) => troubles.push(reason) });
+        const record = { topic: `no-${topic}`, key: "k", value: text("v") };
+        const sending = producer.send([record]).catch((error: unknown) => error);
+        await until("it says so", async () => troubles.length > 0, 20_000);
+        await producer.close();
+        expect(await sending).toBeInstanceOf(Error);
+      }
     });
 
     test(

@@ -83,10 +83,10 @@ export class BulkProducer implements KafkaProducer {
     });
     // What it says there is also in the rejections.
     this.#producer.on("error", () => undefined);
-    // The library asks for a topic that is not there for minutes before it rejects.
-    this.#producer.on("client:performWithRetry:retry", (...[operation]) => {
-      if (operation === "metadata") options.onTrouble?.("no broker says yet where the topic is");
-    });
+    // The library asks brokers that are away, or for a topic that is not there, for minutes before it rejects.
+    this.#producer.on("client:performWithRetry:retry", () =>
+      options.onTrouble?.("no broker says yet where the topic is"),
+    );
   }
 
   async connect(topics: readonly string[]): Promise<void> {

@@ -42,11 +42,12 @@ export class PlatformaticProducer implements KafkaProducer {
     });
     // What it says there is also in the rejections.
     this.#producer.on("error", () => undefined);
-    this.#producer.on("client:performWithRetry:retry", (...[operation]) => {
-      if (operation === "produce") options.onTrouble?.("a broker does not take it yet");
-      // It asks for a topic that is not there for minutes before it rejects.
-      if (operation === "metadata") options.onTrouble?.("no broker says yet where the topic is");
-    });
+    // It asks brokers that are away, or for a topic that is not there, for minutes before it rejects.
+    this.#producer.on("client:performWithRetry:retry", (...[operation]) =>
+      options.onTrouble?.(
+        operation === "produce" ? "a broker does not take it yet" : "no broker says yet where the topic is",
+      ),
+    );
   }
 
   async connect(topics: readonly string[]): Promise<void> {
