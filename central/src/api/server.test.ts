@@ -875,6 +875,8 @@ test("lists come page by page: what comes and goes between two pages neither dou
   const bad = await ask("quarantine?limit=2");
   expect(bad).toEqual({ ids: [3, 2], cursor: "2" });
   expect(await ask(`quarantine?limit=2&cursor=${bad.cursor}`)).toEqual({ ids: [1], cursor: null });
+  expect(await ask("quarantine?limit=3")).toEqual({ ids: [3, 2, 1], cursor: null });
+  expect(await ask("late?limit=1")).toEqual({ ids: [7], cursor: null });
   expect((await ask("late")).ids).toEqual([7]);
   expect((await ask("windows/latest?limit=1")).cursor).toBeNull();
 });

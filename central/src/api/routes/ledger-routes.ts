@@ -22,14 +22,14 @@ export function addLedgerRoutes(
   app.get("/api/v1/quarantine", async (request, reply) => {
     const query = parseQuery(request.query);
     const limit = parseLimit(query.get("limit"), 100, LIST_LIMIT_MAX);
-    const entries = await reader.quarantine(limit, parseNumberCursor(query.get("cursor")));
-    return fresh(reply).send({ entries, cursor: numberCursor(entries, limit) });
+    const found = await reader.quarantine(limit + 1, parseNumberCursor(query.get("cursor")));
+    return fresh(reply).send(numberedPage(found, limit));
   });
   app.get("/api/v1/late", async (request, reply) => {
     const query = parseQuery(request.query);
     const limit = parseLimit(query.get("limit"), 100, LIST_LIMIT_MAX);
-    const entries = reader.late(limit, parseNumberCursor(query.get("cursor")));
-    return fresh(reply).send({ entries, cursor: numberCursor(entries, limit) });
+    const found = reader.late(limit + 1, parseNumberCursor(query.get("cursor")));
+    return fresh(reply).send(numberedPage(found, limit));
   });
 }
 
@@ -40,7 +40,12 @@ function parseNumberCursor(text: string | undefined): number | null {
   return Number(text);
 }
 
-function numberCursor(entries: readonly { readonly number: number }[], limit: number): string | null {
-  const last = entries.length < limit ? undefined : entries.at(-1);
-  return last === undefined ? null : String(last.number);
+/** @param found one more than the page holds, where there is more */
+function numberedPage<Entry extends { readonly number: number }>(
+  found: readonly Entry[],
+  limit: number,
+): { readonly entries: readonly Entry[]; readonly cursor: string | null } {
+  const entries = found.slice(0, limit);
+  const last = found.length > limit ? entries.at(-1) : undefined;
+  return { entries, cursor: last === undefined ? null : String(last.number) };
 }
