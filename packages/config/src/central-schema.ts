@@ -38,7 +38,7 @@ export const kafkaRecordsSchema = z.strictObject({
   group: identifier()
     .optional()
     .describe(
-      "Consumer group under which its positions are shown; no other program may read the topic in it. Default: `millrace-`, the stream's name and an id of central's store.",
+      "Consumer group under which its positions are shown; its alone: no other program or stream may be in it. Default: `millrace-`, the stream's name and an id of central's store.",
     ),
   tls: kafkaTls("central"),
   sasl: kafkaUplinkSchema().shape.sasl,

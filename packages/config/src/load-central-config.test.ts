@@ -154,6 +154,26 @@ http:
     );
 });
 
+test("two streams of records in one consumer group of the same brokers are a problem: each would lack partitions", () => {
+  const streams = (second: string) => `version: 1
+records:
+  orders: { kafka: { brokers: ["k-1:9092"], topic: orders, group: millrace } }
+  payments: { kafka: { ${second} } }
+`;
+  const one = {
+    "/etc/millrace/central.yaml": streams('brokers: ["k-1:9092"], topic: payments, group: millrace'),
+  };
+  expect(() => load(one)).toThrow(
+    "central.yaml:4:71: records.payments.kafka.group is millrace, and so is records.orders.kafka.group",
+  );
+  for (const right of [
+    'brokers: ["k-1:9092"], topic: payments, group: other',
+    'brokers: ["k-1:9092"], topic: payments',
+    'brokers: ["other:9092"], topic: payments, group: millrace',
+  ])
+    expect(load({ "/etc/millrace/central.yaml": streams(right) }).config.records).toHaveLength(2);
+});
+
 test("identities twice, without secret, with two", () => {
   expect.assertions(1);
   try {

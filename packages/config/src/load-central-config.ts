@@ -6,6 +6,7 @@ import type { CentralConfig } from "./central-config.ts";
 import { ConfigReader } from "./config-reader.ts";
 import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
+import { checkKafkaGroups } from "./kafka-group-checks.ts";
 import { checkKafkaTopics } from "./kafka-topic-checks.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
 import { readServerTls } from "./read-server-tls.ts";
@@ -60,6 +61,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
     );
   }
   checkKafkaTopics(reader, file);
+  checkKafkaGroups(reader, file);
   const http = resolveCentralHttp(reader, file.http);
   const dataFolder = reader.resolveFolder(["data"], file.data);
   const sinks = resolveSinks(reader, file.sinks);
