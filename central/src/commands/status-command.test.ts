@@ -1,7 +1,14 @@
 // What `millrace-central status` says beside the table of agents.
 import type { ToldMaintenance } from "@millrace/wire";
 import { expect, test } from "vitest";
-import { damageText, logLossText, maintenanceText, pipelineText, sinkText } from "./status-command.ts";
+import {
+  completeToMs,
+  damageText,
+  logLossText,
+  maintenanceText,
+  pipelineText,
+  sinkText,
+} from "./status-command.ts";
 
 test("what is in maintenance stands with its agent, its times and who said so; nothing where nothing is", () => {
   expect(maintenanceText([{ agent: "alpha-1" }, { agent: "beta-1", maintenance: [] }])).toBe("");
@@ -61,4 +68,13 @@ test("a sink says what it passed over because it ended too long ago, and why it 
   expect(sinkText({ ...redis, state: "down", waiting: 3, reason: "it is away" })).toBe(
     "\nsink redis is down: 1 revision written, 3 waiting; it is away\n",
   );
+});
+
+test("a stream of which a partition has not been read is complete to nothing; one that is empty holds nothing up", () => {
+  const read = { watermarkMs: 7_000, isIdle: true };
+  const slower = { watermarkMs: 5_000, isIdle: false };
+  expect(completeToMs([read, slower])).toBe(5_000);
+  expect(completeToMs([read, { watermarkMs: null, isIdle: true }])).toBe(7_000);
+  expect(completeToMs([read, { watermarkMs: null, isIdle: false }])).toBeNull();
+  expect(completeToMs([])).toBeNull();
 });

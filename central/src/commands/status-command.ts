@@ -6,7 +6,7 @@ import type { AgentView } from "../agents/agent-view.ts";
 import type { AlarmView } from "../alarms/alarm-view.ts";
 import type { LedgerTotals } from "../ledger/central-ledger.ts";
 import { pipelineVersion } from "../requests/pipeline-version.ts";
-import type { RecordStreamView } from "../records/record-stream-view.ts";
+import type { RecordPartitionView, RecordStreamView } from "../records/record-stream-view.ts";
 import type { SinkView } from "../sinks/sink-view.ts";
 import { ApiClient } from "./api-client.ts";
 import { CONFIG_FLAG, JSON_FLAG } from "./config-flag.ts";
@@ -198,17 +198,26 @@ function activeCount(alarms: readonly AlarmView[]): string {
   return historicalCount === 0 ? active : `${active}, ${historicalCount} historical`;
 }
 
+/** How far all of a stream is complete; null while a partition has something to be read, and nothing of it has been. */
+export function completeToMs(
+  partitions: readonly Pick<RecordPartitionView, "watermarkMs" | "isIdle">[],
+): number | null {
+  let slowestMs = Infinity;
+  for (const { watermarkMs, isIdle } of partitions)
+    if (watermarkMs !== null) slowestMs = Math.min(slowestMs, watermarkMs);
+    else if (!isIdle) return null;
+  return slowestMs === Infinity ? null : slowestMs;
+}
+
 function recordTable(streams: readonly RecordStreamView[]): string {
   const rows = streams.map(({ stream, source, totals, partitions, rows: kept, reading }) => {
-    const watermarks = partitions.map(({ watermarkMs }) => watermarkMs ?? Infinity);
-    const slowestMs = Math.min(...watermarks, Infinity);
     const rejected = Object.values(totals.rejected).reduce((sum, count) => sum + count, 0);
     const lag = Object.values(reading?.lag ?? {}).reduce((sum, count) => sum + count, 0);
     return [
       stream,
       source,
       String(partitions.length),
-      time(slowestMs === Infinity ? null : slowestMs),
+      time(completeToMs(partitions)),
       reading === null ? "" : String(lag),
       String(totals.received),
       String(totals.aggregated),
