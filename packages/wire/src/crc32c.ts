@@ -6,14 +6,17 @@ const VIEWED_BYTES_MIN = 64;
 /** Of each byte of a step 256 entries, that of the last byte first. */
 const TABLE = makeTable();
 
-/** Checksum of `bytes`, unsigned. `previous` continues an earlier one: crc32c(b, crc32c(a)) is that of a followed by b. */
-export function crc32c(bytes: Uint8Array, previous = 0): number {
+/**
+ * Checksum of `bytes`, or of a part of them, unsigned. `previous` continues an earlier one: crc32c(b, crc32c(a)) is that of a
+ * followed by b.
+ */
+export function crc32c(bytes: Uint8Array, previous = 0, from = 0, to = bytes.length): number {
   let crc = ~previous;
-  let at = 0;
-  if (bytes.length >= VIEWED_BYTES_MIN) {
+  let at = from;
+  if (to - from >= VIEWED_BYTES_MIN) {
     // Four bytes a look at memory: a byte a look takes more than twice as long.
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (const end = bytes.length - STEP_BYTES; at <= end; at += STEP_BYTES) {
+    for (const end = to - STEP_BYTES; at <= end; at += STEP_BYTES) {
       const a = crc ^ view.getInt32(at, true);
       const b = view.getInt32(at + 4, true);
       const c = view.getInt32(at + 8, true);
@@ -37,7 +40,7 @@ export function crc32c(bytes: Uint8Array, previous = 0): number {
         TABLE[d >>> 24];
     }
   }
-  for (; at < bytes.length; at += 1) crc = (crc >>> 8) ^ TABLE[(crc ^ bytes[at]) & 0xff];
+  for (; at < to; at += 1) crc = (crc >>> 8) ^ TABLE[(crc ^ bytes[at]) & 0xff];
   return ~crc >>> 0;
 }
 

@@ -74,7 +74,10 @@ const AT = {
   crc: 76,
 } as const;
 const FLAG_COMPRESSED = 1;
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const STORE_ID_BYTES = 16;
+const HEX_DIGITS = Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
+/** Of the store id that is being read. */
+const digits: number[] = Array.from({ length: 2 * STORE_ID_BYTES }, () => 0);
 
 export type OpenFailure =
   | "truncated"
@@ -144,19 +147,19 @@ export function openBatch(bytes: Uint8Array, batchBytesMax = BATCH_BYTES_MAX): O
   if (view.getUint8(AT.lane) >= LANES.length) return { ok: false, reason: "unknown_lane" };
   if (view.getUint8(AT.kind) >= BATCH_KINDS.length) return { ok: false, reason: "unknown_kind" };
   if ((view.getUint8(AT.flags) & ~FLAG_COMPRESSED) !== 0) return { ok: false, reason: "unknown_flags" };
-  const header = readHeader(bytes, view);
+  const batch = readBatch(bytes, view);
   const isSound =
-    Number.isSafeInteger(header.sequence) &&
-    header.sequence >= 1 &&
-    Number.isSafeInteger(header.sealedAtMs) &&
-    Number.isSafeInteger(header.readingCount) &&
-    header.readingCount >= 0 &&
-    Number.isSafeInteger(header.startMs) &&
-    Number.isSafeInteger(header.endMs) &&
-    header.startMs <= header.endMs &&
-    (header.isCompressed ? header.bodyBytesRaw <= BODY_BYTES_RAW_MAX : header.bodyBytesRaw === bodyBytes);
+    Number.isSafeInteger(batch.sequence) &&
+    batch.sequence >= 1 &&
+    Number.isSafeInteger(batch.sealedAtMs) &&
+    Number.isSafeInteger(batch.readingCount) &&
+    batch.readingCount >= 0 &&
+    Number.isSafeInteger(batch.startMs) &&
+    Number.isSafeInteger(batch.endMs) &&
+    batch.startMs <= batch.endMs &&
+    (batch.isCompressed ? batch.bodyBytesRaw <= BODY_BYTES_RAW_MAX : batch.bodyBytesRaw === bodyBytes);
   if (!isSound) return { ok: false, reason: "bad_field" };
-  return { ok: true, batch: { ...header, body: bytes.subarray(BATCH_HEADER_BYTES) } };
+  return { ok: true, batch };
 }
 
 /** The header alone, unchecked but for its magic, version, lane and kind: for looking at what is not to be trusted yet. */
@@ -168,7 +171,9 @@ export function peekHeader(bytes: Uint8Array): BatchHeader | undefined {
     WIRE_VERSIONS_READ.includes(view.getUint8(AT.version)) &&
     view.getUint8(AT.lane) < LANES.length &&
     view.getUint8(AT.kind) < BATCH_KINDS.length;
-  return isKnown ? { ...readHeader(bytes, view), bodyBytes: view.getUint32(AT.bodyBytes) } : undefined;
+  if (!isKnown) return undefined;
+  const { body: _, ...header } = readBatch(bytes, view);
+  return { ...header, bodyBytes: view.getUint32(AT.bodyBytes) };
 }
 
 /** A copy of a sealed batch that belongs to another epoch. The batch has been opened before: its checksum is not looked at. */
@@ -180,29 +185,36 @@ export function restampEpoch(bytes: Uint8Array, epoch: number): Uint8Array {
   return restamped;
 }
 
-function readHeader(bytes: Uint8Array, view: DataView): Omit<SealedBatch, "body"> {
-  let storeId = "";
-  for (let index = 0; index < 16; index += 1) {
-    storeId += HEX[bytes[AT.storeId + index]];
+/** In one piece: put together digit by digit it would be a tree of texts, of which each look-up by it makes one first. */
+function readStoreId(bytes: Uint8Array): string {
+  for (let index = 0; index < STORE_ID_BYTES; index += 1) {
+    const byte = bytes[AT.storeId + index];
+    digits[2 * index] = HEX_DIGITS[byte >>> 4];
+    digits[2 * index + 1] = HEX_DIGITS[byte & 15];
   }
+  return String.fromCharCode(...digits);
+}
+
+function readBatch(bytes: Uint8Array, view: DataView): SealedBatch {
   return {
     wireVersion: view.getUint8(AT.version),
     lane: LANES[view.getUint8(AT.lane)],
     kind: BATCH_KINDS[view.getUint8(AT.kind)],
     isCompressed: (view.getUint8(AT.flags) & FLAG_COMPRESSED) !== 0,
-    storeId,
+    storeId: readStoreId(bytes),
     epoch: view.getUint32(AT.epoch),
     sequence: readInteger(view, AT.sequence),
     sealedAtMs: readInteger(view, AT.sealedAt),
     readingCount: readInteger(view, AT.readingCount),
     startMs: readInteger(view, AT.start),
     endMs: readInteger(view, AT.end),
+    body: bytes.subarray(BATCH_HEADER_BYTES),
     bodyBytesRaw: view.getUint32(AT.bodyBytesRaw),
   };
 }
 
 function checksum(bytes: Uint8Array): number {
-  return crc32c(bytes.subarray(BATCH_HEADER_BYTES), crc32c(bytes.subarray(0, AT.crc)));
+  return crc32c(bytes, crc32c(bytes, 0, 0, AT.crc), BATCH_HEADER_BYTES);
 }
 
 function viewOf(bytes: Uint8Array): DataView {

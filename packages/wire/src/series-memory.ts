@@ -36,7 +36,7 @@ export class SeriesMemory {
   heading(reader: ByteReader, section: number, read: () => SectionHeading): SectionHeading {
     const known = this.#headings[section];
     if (known !== undefined && reader.skip(known.bytes)) return known.value;
-    for (const { bytes } of this.#headings.splice(section)) this.#bytes -= bytes.length;
+    for (const { bytes } of this.#headings.splice(section)) this.#bytes -= bytes.byteLength;
     const from = reader.position;
     const value = read();
     if (this.#texts === null || this.#headings.length < section) return value;
@@ -46,7 +46,7 @@ export class SeriesMemory {
   }
 
   /** Null where they are not to be kept. */
-  #bytesSince(reader: ByteReader, from: number): Uint8Array | null {
+  #bytesSince(reader: ByteReader, from: number): DataView | null {
     const length = reader.position - from;
     if (reader.fault !== undefined || this.#bytes + length > BYTES_MAX) return null;
     this.#bytes += length;
@@ -56,6 +56,6 @@ export class SeriesMemory {
 
 interface Remembered<T> {
   /** As they stand in the batch. */
-  readonly bytes: Uint8Array;
+  readonly bytes: DataView;
   readonly value: T;
 }
