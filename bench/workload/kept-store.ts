@@ -6,11 +6,11 @@ import {
   HISTORY_LEVELS,
   HistoryRows,
   Membership,
-  type MembershipInterval,
   paneLayout,
   PaneTable,
 } from "@millrace/stream";
-import { CENTRAL_KEYS } from "../../central/src/store/central-keys.ts";
+import type { AgentStays } from "../../central/src/agents/agent-registry.ts";
+import { CENTRAL_KEYS, keysUnder } from "../../central/src/store/central-keys.ts";
 import { CENTRAL_STORE_FORMAT } from "../../central/src/state/central-state.ts";
 import { emptyTotals, HISTORY_TOTALS } from "../../central/src/history/history-totals.ts";
 import { HISTORY_KEYS } from "../../central/src/history/history-keys.ts";
@@ -92,11 +92,14 @@ type Put = (key: Uint8Array, value: Uint8Array) => Promise<void>;
 
 /** The agent belongs since long ago: the windows wait for it. */
 async function putMembers(store: LevelStore, put: Put): Promise<void> {
-  const stored = await store.get(CENTRAL_KEYS.membership());
-  if (stored === undefined) throw new Error("invariant: central has enrolled its agent");
-  const members: MembershipInterval[] = JSON.parse(new TextDecoder().decode(stored));
   const joinedMs = Date.now() - 30 * DAY_MS;
-  await put(CENTRAL_KEYS.membership(), json(members.map((member) => ({ ...member, joinedMs }))));
+  let memberCount = 0;
+  for await (const { key, value } of store.range(keysUnder("m"))) {
+    const { agent, stays }: AgentStays = JSON.parse(new TextDecoder().decode(value));
+    await put(key, json({ agent, stays: stays.map((stay) => ({ ...stay, joinedMs })) }));
+    memberCount += 1;
+  }
+  if (memberCount === 0) throw new Error("invariant: central has enrolled its agent");
 }
 
 async function putOpenWindows(put: Put, { openWindows, machines }: KeptStoreOptions): Promise<void> {

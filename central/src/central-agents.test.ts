@@ -1,6 +1,8 @@
 // Which agents are expected, heard, silent or retired, and what is told of them.
 import type { WindowSpec } from "@millrace/stream";
 import { expect, test } from "vitest";
+import { CrashingStore } from "./crashing-store.test-support.ts";
+import { CENTRAL_KEYS } from "./store/central-keys.ts";
 import { activeAlarms, ALL, freezable, start, START_MS, welcomed } from "./central-world.test-support.ts";
 import { METRIC, WINDOW } from "./seconds.test-support.ts";
 
@@ -165,4 +167,30 @@ test("a status stands until another one comes, be it told in the same turn as a 
   agent.beat({ number: 5 }, [], { diskFreeBytes: -1 });
   await world.time.run(500);
   expect([lowAlarms(), world.central.agents()[0]?.status]).toMatchObject([0, { diskFreeBytes: -1 }]);
+});
+
+test("who belonged to a store of format 2 belongs as long as it said, at each start", async () => {
+  const store = new CrashingStore();
+  const joinedMs = START_MS - 60_000;
+  const list = [
+    { agent: "alpha-1", site: "alpha", joinedMs, leftMs: null },
+    { agent: "beta-1", site: "beta", joinedMs: joinedMs - 60_000, leftMs: START_MS - 30_000 },
+  ];
+  const key = CENTRAL_KEYS.memberList();
+  await store.commit([{ type: "put", key, value: Buffer.from(JSON.stringify(list)) }], { isSync: true });
+  const pipeline = { metrics: [METRIC], windows: [{ ...WINDOW, by: [] }] };
+  let world = await start(store, { pipeline });
+  const agent = await welcomed(world);
+  agent.panes(1, START_MS - 40_000);
+  agent.panes(2, START_MS - 20_000);
+  await world.time.run(5_000);
+  const missing = async () =>
+    (await world.central.windows(ALL)).windows.map(({ completeness }) => completeness.agentsMissing);
+  expect(await missing()).toEqual([["alpha-1", "beta-1"], ["alpha-1"]]);
+  expect(await store.get(key)).toBeUndefined();
+  world = await start(store, { time: world.time, pipeline });
+  const again = await welcomed(world);
+  again.panes(3, START_MS - 50_000);
+  await world.time.run(5_000);
+  expect(await missing()).toEqual([["alpha-1", "beta-1"], ["alpha-1", "beta-1"], ["alpha-1"]]);
 });

@@ -29,6 +29,12 @@ export interface AgentRecord {
   readonly maintenance?: readonly ToldMaintenance[];
 }
 
+/** Since when until when an agent belongs, and to which site; in the order of time. */
+export interface AgentStays {
+  readonly agent: string;
+  readonly stays: readonly Omit<MembershipInterval, "agent">[];
+}
+
 /** Lost ranges that are kept of one agent; of more the nearest are merged, which claims too much lost, never too little. */
 export const LOST_RANGES_MAX = 32;
 
@@ -76,15 +82,14 @@ export class AgentRegistry {
   readonly #changed = new Set<string>();
   readonly #durable = new DurableValues<DurableAgent>();
   #membership = new Membership();
-  #isMembershipDirty = false;
+  /** Agents whose stays have changed. */
+  readonly #dirtyStays = new Set<string>();
   #restoredAtMs = 0;
 
-  restore(
-    records: Iterable<AgentRecord>,
-    intervals: readonly MembershipInterval[],
-    monotonicMs: number,
-  ): void {
-    this.#membership = new Membership(intervals);
+  restore(records: Iterable<AgentRecord>, members: readonly AgentStays[], monotonicMs: number): void {
+    this.#membership = new Membership(
+      members.flatMap(({ agent, stays }) => stays.map((stay) => ({ agent, ...stay }))),
+    );
     this.#restoredAtMs = monotonicMs;
     for (const record of records) {
       const { agent, frontiers, ...rest } = record;
@@ -125,7 +130,7 @@ export class AgentRegistry {
 
   /** Enrols an agent from now on; nothing happens where it already belongs to that site. */
   enrol(agent: string, site: string, nowMs: number, monotonicMs: number): void {
-    if (this.#membership.join(agent, site, nowMs)) this.#isMembershipDirty = true;
+    if (this.#membership.join(agent, site, nowMs)) this.#dirtyStays.add(agent);
     const state = this.#agents.get(agent);
     if (state === undefined) {
       const enrolled: AgentState = {
@@ -158,7 +163,7 @@ export class AgentRegistry {
   /** It shows that it belonged to its site then, also where it was enrolled later. True when that was not known. */
   wasThere(agent: string, site: string, timeMs: number): boolean {
     const isNew = this.#membership.wasThere(agent, site, timeMs);
-    if (isNew) this.#isMembershipDirty = true;
+    if (isNew) this.#dirtyStays.add(agent);
     return isNew;
   }
 
@@ -168,14 +173,17 @@ export class AgentRegistry {
    */
   correctEnrolments(trustedMs: number, monotonicMs: number): void {
     const startedMs = trustedMs - (monotonicMs - this.#restoredAtMs);
-    if (this.#membership.correct(trustedMs, Math.floor(startedMs))) this.#isMembershipDirty = true;
+    for (const agent of this.#membership.correct(trustedMs, Math.floor(startedMs)))
+      this.#dirtyStays.add(agent);
   }
 
   /** Ends the stay of every agent of a site; their names. */
   retireSite(site: string, nowMs: number): string[] {
     const agents = this.#membership.retireSite(site, nowMs);
-    if (agents.length > 0) this.#isMembershipDirty = true;
-    for (const agent of agents) this.#touch(agent);
+    for (const agent of agents) {
+      this.#dirtyStays.add(agent);
+      this.#touch(agent);
+    }
     return agents;
   }
 
@@ -384,7 +392,7 @@ export class AgentRegistry {
   }
 
   /** What changed since the last call, to be committed; then `durable` must be called. */
-  takeDirty(): { agents: AgentRecord[]; membership: MembershipInterval[] | null } {
+  takeDirty(): { agents: AgentRecord[]; members: AgentStays[] } {
     const agents: AgentRecord[] = [];
     const taken: [agent: string, DurableAgent][] = [];
     for (const agent of this.#dirty) {
@@ -396,9 +404,12 @@ export class AgentRegistry {
     }
     this.#durable.take(taken);
     this.#dirty.clear();
-    const membership = this.#isMembershipDirty ? this.#membership.export() : null;
-    this.#isMembershipDirty = false;
-    return { agents, membership };
+    const members = Array.from(this.#dirtyStays, (agent) => ({
+      agent,
+      stays: this.#membership.staysOf(agent).map(({ agent: _, ...stay }) => stay),
+    }));
+    this.#dirtyStays.clear();
+    return { agents, members };
   }
 
   #stateOf(agent: string, state: AgentState | undefined): AgentView["state"] {

@@ -47,6 +47,8 @@ async function run(configPath: string): Promise<ExitCode> {
     pid: process.pid,
     log,
   });
+  // Before anything is written that an older program would not find.
+  if (store.versionFound < CENTRAL_STORE_FORMAT) await store.stampVersion();
   const { promise: exit, resolve } = Promise.withResolvers<ExitCode>();
   const assets = await dashboardAssets(log);
   const service = await CentralService.start({

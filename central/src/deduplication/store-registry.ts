@@ -47,6 +47,8 @@ export interface StoreChanges {
  */
 export class StoreRegistry {
   readonly #stores = new Map<string, { record: StoreRecord; held: Deduplication }>();
+  /** By agent, in the order in which they came. */
+  readonly #storesOf = new Map<string, Set<string>>();
   /** Whose record, and with it lanes, have changed; of which only lanes have. */
   readonly #dirty = new Set<string>();
   readonly #dirtyLanes = new Set<string>();
@@ -55,7 +57,7 @@ export class StoreRegistry {
     const byStore = Map.groupBy(lanes, (lane) => lane.storeId);
     for (const stored of records) {
       const record = { ...stored, lineages: stored.lineages?.map(withEvidence) ?? [] };
-      this.#stores.set(record.storeId, { record, held: new Deduplication(byStore.get(record.storeId)) });
+      this.#set(record, new Deduplication(byStore.get(record.storeId)));
     }
   }
 
@@ -72,9 +74,9 @@ export class StoreRegistry {
     let epochFrom: Readonly<Record<Lane, number>> | undefined;
     const lineages = known?.record.lineages ?? [];
     if (known === undefined) {
-      const before = [...this.#stores.values()].find((store) => store.record.agent === agent);
+      const [before] = this.#storesOf.get(agent) ?? [];
       if (before !== undefined) {
-        const message = `agent ${agent} came with a new store ${hello.storeId}; before it held ${before.record.storeId}`;
+        const message = `agent ${agent} came with a new store ${hello.storeId}; before it held ${before}`;
         findings.push({ kind: "store_replaced", message, sequenceCount: 0 });
       }
     } else {
@@ -116,7 +118,7 @@ export class StoreRegistry {
         { epoch, runs: hello.runs ?? [] },
       ].slice(-LINEAGES_MAX),
     };
-    this.#stores.set(hello.storeId, { record, held });
+    this.#set(record, held);
     this.#dirty.add(hello.storeId);
     const marks = {
       alarm: held.mark("alarm"),
@@ -141,7 +143,7 @@ export class StoreRegistry {
     if (known !== undefined && known.record.epoch >= epoch) return known.held;
     const held = known?.held ?? new Deduplication();
     const record = known?.record ?? { storeId, agent, epoch, firstSeenMs: nowMs, lineages: [] };
-    this.#stores.set(storeId, { record: { ...record, epoch }, held });
+    this.#set({ ...record, epoch }, held);
     this.#dirty.add(storeId);
     return held;
   }
@@ -162,9 +164,20 @@ export class StoreRegistry {
       firstSeenMs: known?.record.firstSeenMs ?? nowMs,
       lineages: known?.record.lineages ?? [],
     };
-    this.#stores.set(hello.storeId, { record, held });
+    this.#set(record, held);
     this.#dirty.add(hello.storeId);
     return gone;
+  }
+
+  #set(record: StoreRecord, held: Deduplication): void {
+    const { storeId, agent } = record;
+    const agentBefore = this.#stores.get(storeId)?.record.agent;
+    this.#stores.set(storeId, { record, held });
+    if (agentBefore === agent) return;
+    if (agentBefore !== undefined) this.#storesOf.get(agentBefore)?.delete(storeId);
+    const stores = this.#storesOf.get(agent);
+    if (stores === undefined) this.#storesOf.set(agent, new Set([storeId]));
+    else stores.add(storeId);
   }
 
   /** Marks a store's lanes as changed, so that the next commit holds them. */

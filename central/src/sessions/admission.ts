@@ -85,8 +85,7 @@ export class Admission {
     }
     session.state = "greeting";
     session.site = site;
-    session.storeId = hello.storeId;
-    session.instance = hello.instance;
+    sessions.greets(session, hello);
     return true;
   }
 

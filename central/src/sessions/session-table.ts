@@ -8,13 +8,21 @@ export const HOLDER_ALIVE_MS = 3_000;
 export class SessionTable {
   readonly #sessions = new Map<string, Session>();
   readonly #byAgent = new Map<string, Set<Session>>();
+  /** Those that have said which store they are of. */
+  readonly #byStore = new Map<string, Set<Session>>();
 
   add(connection: AgentConnection, monotonicMs: number): Session {
     const session = new Session(connection, monotonicMs);
     this.#sessions.set(connection.id, session);
-    const ofAgent = this.#byAgent.get(session.agent) ?? new Set();
-    this.#byAgent.set(session.agent, ofAgent.add(session));
+    addTo(this.#byAgent, session.agent, session);
     return session;
+  }
+
+  /** Its hello is let in. */
+  greets(session: Session, { storeId, instance }: Hello): void {
+    session.storeId = storeId;
+    session.instance = instance;
+    addTo(this.#byStore, storeId, session);
   }
 
   get(connection: AgentConnection): Session | undefined {
@@ -24,9 +32,9 @@ export class SessionTable {
   delete(connection: AgentConnection): Session | undefined {
     const session = this.#sessions.get(connection.id);
     this.#sessions.delete(connection.id);
-    const ofAgent = this.#byAgent.get(connection.agent);
-    if (session !== undefined) ofAgent?.delete(session);
-    if (ofAgent?.size === 0) this.#byAgent.delete(connection.agent);
+    if (session === undefined) return undefined;
+    deleteFrom(this.#byAgent, session.agent, session);
+    deleteFrom(this.#byStore, session.storeId, session);
     return session;
   }
 
@@ -49,17 +57,27 @@ export class SessionTable {
 
   /** Sessions of the same store, or of the same agent with another store. */
   holders(agent: string, hello: Hello, except: Session): Session[] {
-    return this.all().filter(
-      (session) =>
-        session !== except &&
-        (session.state === "open" || session.state === "greeting") &&
-        (session.storeId === hello.storeId || session.agent === agent),
+    const held = new Set([...(this.#byStore.get(hello.storeId) ?? NONE), ...this.#of(agent)]);
+    return [...held].filter(
+      (session) => session !== except && (session.state === "open" || session.state === "greeting"),
     );
   }
 
   #of(agent: string): ReadonlySet<Session> {
     return this.#byAgent.get(agent) ?? NONE;
   }
+}
+
+function addTo(sessions: Map<string, Set<Session>>, key: string, session: Session): void {
+  const known = sessions.get(key);
+  if (known === undefined) sessions.set(key, new Set([session]));
+  else known.add(session);
+}
+
+function deleteFrom(sessions: Map<string, Set<Session>>, key: string, session: Session): void {
+  const known = sessions.get(key);
+  known?.delete(session);
+  if (known?.size === 0) sessions.delete(key);
 }
 
 const NONE: ReadonlySet<Session> = new Set();

@@ -3,7 +3,7 @@ import type { Change, Store } from "@millrace/queue";
 import { WindowEngine } from "@millrace/stream";
 import type { CoarsePanes, MembershipInterval, StateEntry, TimeRange, WindowResult } from "@millrace/stream";
 import { AgentRegistry } from "../agents/agent-registry.ts";
-import type { AgentRecord } from "../agents/agent-registry.ts";
+import type { AgentRecord, AgentStays } from "../agents/agent-registry.ts";
 import { AlarmBook, endedSource, ownSource } from "../alarms/alarm-book.ts";
 import type { AlarmRecord } from "../alarms/alarm-book.ts";
 import type { AlarmView } from "../alarms/alarm-view.ts";
@@ -33,8 +33,8 @@ import { StoredValues } from "../store/stored-values.ts";
 import { TrustedTime } from "../agents/trusted-time.ts";
 import type { ClockReading } from "../agents/trusted-time.ts";
 
-/** The format of central's store that this program writes; it reads no newer one. */
-export const CENTRAL_STORE_FORMAT = 2;
+/** The format of central's store that this program writes; it reads no newer one. Up to 2 one value had the stays of all agents. */
+export const CENTRAL_STORE_FORMAT = 3;
 
 /** Results of one tick, about, so that a commit stays small however many windows end at once: the rest follows. */
 const TICK_BYTES_MAX = 2_097_152;
@@ -76,9 +76,9 @@ const AGENTS = new StoredJson<AgentRecord>({
   "lost?": RANGES,
   "coarse?": [{ metric: "string", paneMs: "number", startMs: "number", endMs: "number" }],
 });
-const MEMBERSHIP = new StoredJson<readonly MembershipInterval[]>([
-  { agent: "string", site: "string", joinedMs: "number", leftMs: ["null", "number"] },
-]);
+const STAY = { site: "string", joinedMs: "number", leftMs: ["null", "number"] } as const;
+const MEMBERS = new StoredJson<AgentStays>({ agent: "string", stays: [STAY] });
+const MEMBER_LIST = new StoredJson<readonly MembershipInterval[]>([{ agent: "string", ...STAY }]);
 const LEDGERS = new StoredJson<{ readonly agent: string; readonly totals: LedgerTotals }>({
   agent: "string",
   totals: { rejected: { "*": "number" } },
@@ -194,7 +194,8 @@ export class CentralState {
     const stores = await stored.under("s", STORES);
     const lanes = await stored.under("l", LANES);
     const agents = await stored.under("a", AGENTS);
-    const membership = (await stored.get(CENTRAL_KEYS.membership(), MEMBERSHIP)) ?? [];
+    await divideMemberList(store, stored);
+    const members = await stored.under("m", MEMBERS);
     const trusted = await stored.get(CENTRAL_KEYS.trustedTime(), TRUSTED_TIME);
     const damage = await stored.get(CENTRAL_KEYS.damage(), DAMAGE);
     const ledgers = await stored.under("g", LEDGERS);
@@ -215,7 +216,7 @@ export class CentralState {
     const state = new CentralState(engine, new Quarantine(quarantined), stored, books, options);
     state.evidence.restore(evidence);
     state.stores.restore(stores, lanes);
-    state.agents.restore(agents, membership, options.monotonicMs);
+    state.agents.restore(agents, members, options.monotonicMs);
     if (trusted !== null) state.trustedTime.restore(trusted.trustedMs, options.monotonicMs);
     for (const { agent, totals } of ledgers) state.ledger.restore(agent, totals);
     for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
@@ -376,8 +377,8 @@ export class CentralState {
     const search = this.memberSearch.takeDirty();
     if (search === null) changes.push({ type: "del", key: CENTRAL_KEYS.memberSearch() });
     if (search) changes.push(MEMBER_SEARCH.put(CENTRAL_KEYS.memberSearch(), search));
-    const { agents, membership } = this.agents.takeDirty();
-    if (membership !== null) changes.push(MEMBERSHIP.put(CENTRAL_KEYS.membership(), membership));
+    const { agents, members } = this.agents.takeDirty();
+    for (const member of members) changes.push(MEMBERS.put(CENTRAL_KEYS.member(member.agent), member));
     // When agents were last heard, and their frontiers, come again with each heartbeat, or are read again in the log: alone
     // they need not be forced to disk.
     const isSync = changes.length > 0;
@@ -388,6 +389,18 @@ export class CentralState {
     for (const record of agents) changes.push(AGENTS.put(CENTRAL_KEYS.agent(record.agent), record));
     return { changes, isSync, alarms };
   }
+}
+
+/** What a store of format 2 or older has in one value: each agent's stays are stored with its own changes. */
+async function divideMemberList(store: Store, stored: StoredValues): Promise<void> {
+  const intervals = await stored.get(CENTRAL_KEYS.memberList(), MEMBER_LIST);
+  if (intervals === null) return;
+  const changes: Change[] = [{ type: "del", key: CENTRAL_KEYS.memberList() }];
+  for (const [agent, own] of Map.groupBy(intervals, (interval) => interval.agent)) {
+    const stays = own.map(({ agent: _, ...stay }) => stay).sort((a, b) => a.joinedMs - b.joinedMs);
+    changes.push(MEMBERS.put(CENTRAL_KEYS.member(agent), { agent, stays }));
+  }
+  await store.commit(changes, { isSync: true });
 }
 
 /** What follows streams, rules and the log, opened before the state. */

@@ -8,7 +8,8 @@ import type { Lane } from "@millrace/stream";
  *   's' storeId 0                           store record
  *   'l' storeId 0  epoch u32  lane u8       what is held of one lane (lane record)
  *   'a' agent 0                             agent record: site, last seen, clock offset, status, frontiers, lost ranges
- *   'M'                                     membership intervals
+ *   'm' agent 0                             since when until when it belongs, and to which site
+ *   'M'                                     that of all agents, up to format 2
  *   'T'                                     trusted time (trusted-time.ts)
  *   'G'                                     generation, raised at each start with a sink (raised-generation.ts)
  *   'I'                                     name of this store among centrals (central-id.ts)
@@ -82,7 +83,8 @@ export const CENTRAL_KEYS = {
   }),
   evidence: (id: string) => key("v", id),
   evidencePart: (id: string, part: number) => join(key("d", id), u32(part)),
-  membership: () => key("M"),
+  member: (agent: string) => key("m", agent),
+  memberList: () => key("M"),
   trustedTime: () => key("T"),
   generation: () => key("G"),
   centralId: () => key("I"),

@@ -53,19 +53,17 @@ export class Membership {
     return true;
   }
 
-  /** Stays that began after `nowMs`, which a wrong clock has put there, began at `joinedMs`. True when changed. */
-  correct(nowMs: number, joinedMs: number): boolean {
-    if (this.#joinedMsMax <= nowMs) return false;
-    let hasChanged = false;
-    for (const interval of this.#intervals) {
-      if (interval.joinedMs <= nowMs) continue;
+  /** Stays that began after `nowMs`, which a wrong clock has put there, began at `joinedMs`. Whose they are. */
+  correct(nowMs: number, joinedMs: number): readonly string[] {
+    if (this.#joinedMsMax <= nowMs) return [];
+    const corrected = this.#intervals.filter((interval) => interval.joinedMs > nowMs);
+    for (const interval of corrected) {
       interval.joinedMs = joinedMs;
       if (interval.leftMs !== null) interval.leftMs = Math.min(interval.leftMs, joinedMs);
-      hasChanged = true;
     }
-    if (hasChanged) this.#index = null;
+    if (corrected.length > 0) this.#index = null;
     this.#joinedMsMax = Math.max(nowMs, joinedMs);
-    return hasChanged;
+    return corrected.map(({ agent }) => agent);
   }
 
   /** Ends an agent's stay: it is not expected behind anything from `leftMs` on. True when changed. */
@@ -121,6 +119,11 @@ export class Membership {
 
   export(): MembershipInterval[] {
     return this.#intervals.map((interval) => ({ ...interval }));
+  }
+
+  /** All stays of one agent, in the order of time. */
+  staysOf(agent: string): readonly MembershipInterval[] {
+    return this.#indexed().staysOf.get(agent) ?? [];
   }
 
   #indexed(): MembershipIndex {
