@@ -287,8 +287,9 @@ export class MessageApplier {
     if (body.kind === "skipped") this.#applySkipped(entry, batch, body, verdict === "new", moment);
     stores.touch(batch.storeId);
     for (const session of this.#sessions.open(agent, batch.storeId)) {
-      const lanes = after.acks.get(session) ?? new Set<Lane>();
-      after.acks.set(session, lanes.add(batch.lane));
+      const lanes = after.acks.get(session);
+      if (lanes === undefined) after.acks.set(session, new Set([batch.lane]));
+      else lanes.add(batch.lane);
     }
     if (agents.storeOf(agent) === "") agents.uses(agent, batch.storeId);
     if (agents.storeOf(agent) !== batch.storeId) return;

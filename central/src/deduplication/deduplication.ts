@@ -28,7 +28,9 @@ export interface Grant {
 }
 
 interface LaneHeld {
-  set: SequenceSet;
+  readonly epoch: number;
+  readonly lane: Lane;
+  readonly set: SequenceSet;
   received: number;
 }
 
@@ -39,16 +41,11 @@ interface LaneHeld {
 export class Deduplication {
   readonly #held = new Map<number, Map<Lane, LaneHeld>>();
   readonly #chains = new Map<Lane, readonly Segment[]>();
-  readonly #dirty = new Map<string, { epoch: number; lane: Lane }>();
+  readonly #dirty = new Set<LaneHeld>();
 
   constructor(records: Iterable<LaneRecord> = []) {
-    for (const record of records) {
-      const held = {
-        set: new SequenceSet(record.floor, record.mark, record.above),
-        received: record.received,
-      };
-      this.#lanes(record.epoch).set(record.lane, held);
-    }
+    for (const { epoch, lane, floor, mark, above, received } of records)
+      this.#lanes(epoch).set(lane, { epoch, lane, set: new SequenceSet(floor, mark, above), received });
     // Until the next hello tells it. What is read from a log goes on where no hello follows.
     for (const lane of LANES)
       for (const epoch of [...this.#held.keys()].sort((a, b) => a - b)) {
@@ -67,9 +64,8 @@ export class Deduplication {
    */
   adopt(epoch: number, lane: Lane, sequence: number): void {
     if (this.#held.get(epoch)?.has(lane) === true) return;
-    this.#lanes(epoch).set(lane, { set: new SequenceSet(sequence - 1), received: 0 });
+    this.#begin(epoch, lane, sequence - 1);
     this.#goOn(lane, { epoch, from: sequence });
-    this.#touch(epoch, lane);
   }
 
   /** Holds one batch that arrived. */
@@ -78,7 +74,7 @@ export class Deduplication {
     if (held === undefined) return;
     held.set.add(sequence, sequence);
     held.received = Math.max(held.received, sequence);
-    this.#touch(epoch, lane);
+    this.#dirty.add(held);
   }
 
   /** Moves over sequences that can never come; returns how many of them were not held. */
@@ -91,7 +87,7 @@ export class Deduplication {
       const held = this.#held.get(segment.epoch)?.get(lane);
       if (held === undefined || first > last) return;
       missing += held.set.add(first, last);
-      this.#touch(segment.epoch, lane);
+      this.#dirty.add(held);
     });
     return missing;
   }
@@ -129,10 +125,9 @@ export class Deduplication {
     const markBefore = this.#greatestMark(lane);
     const isFirstKnown = this.#held.get(segments[0]?.epoch ?? epoch)?.has(lane) ?? false;
     for (const segment of segments) {
-      const lanes = this.#lanes(segment.epoch);
-      if (lanes.has(lane) && !(isGrant && segment.epoch === epoch)) continue;
-      lanes.set(lane, { set: new SequenceSet(segment.from - 1), received: 0 });
-      this.#touch(segment.epoch, lane);
+      const isHeld = this.#held.get(segment.epoch)?.has(lane) === true;
+      if (isHeld && !(isGrant && segment.epoch === epoch)) continue;
+      this.#begin(segment.epoch, lane, segment.from - 1);
     }
     this.#chains.set(lane, segments);
     if (isFirstKnown) {
@@ -159,20 +154,10 @@ export class Deduplication {
 
   /** What changed since the last call, to be committed. */
   takeDirty(): LaneRecord[] {
-    const records: LaneRecord[] = [];
-    for (const { epoch, lane } of this.#dirty.values()) {
-      const held = this.#held.get(epoch)?.get(lane);
-      if (held === undefined) continue;
-      const { floor, mark, above } = held.set;
-      records.push({
-        epoch,
-        lane,
-        floor,
-        mark,
-        above: above.map(([from, to]) => [from, to]),
-        received: held.received,
-      });
-    }
+    const records = Array.from(this.#dirty, ({ epoch, lane, set, received }): LaneRecord => {
+      const above = set.above.map(([from, to]) => [from, to] as const);
+      return { epoch, lane, floor: set.floor, mark: set.mark, above, received };
+    });
     this.#dirty.clear();
     return records;
   }
@@ -200,7 +185,13 @@ export class Deduplication {
     return lanes;
   }
 
-  #touch(epoch: number, lane: Lane): void {
-    this.#dirty.set(`${epoch} ${lane}`, { epoch, lane });
+  /** From now on, or anew, this epoch is held of that lane; nothing up to the floor is promised. */
+  #begin(epoch: number, lane: Lane, floor: number): void {
+    const lanes = this.#lanes(epoch);
+    const before = lanes.get(lane);
+    if (before !== undefined) this.#dirty.delete(before);
+    const held = { epoch, lane, set: new SequenceSet(floor), received: 0 };
+    lanes.set(lane, held);
+    this.#dirty.add(held);
   }
 }

@@ -41,6 +41,12 @@ export class SequenceSet {
   /** Holds `from..to` from now on; returns how many of them were not held before. */
   add(from: number, to: number): number {
     if (to <= this.#mark) return 0;
+    // As nearly all do: the next one, and none above it.
+    if (this.#above.length === 0 && from <= this.#mark + 1) {
+      const added = to - this.#mark;
+      this.#mark = to;
+      return added;
+    }
     let first = Math.max(from, this.#mark + 1);
     let last = to;
     let added = last - first + 1;

@@ -8,7 +8,8 @@ import type { LogTurn, UplinkLog } from "./uplink-log.ts";
 
 /** One commit takes up no more than this, so that echoes and pages are not held up; what waits behind it takes the next. */
 const COMMIT_BYTES_MAX = 2_097_152;
-const COMMIT_MESSAGES_MAX = 100;
+/** So many small batches take no longer than those large ones that fill the bytes; a sync for fewer of them costs more than they do. */
+const COMMIT_MESSAGES_MAX = 400;
 /** Of what is live: what a thousand agents send at once is held with one sync, however slow the disk is. */
 const COMMIT_LIVE_MESSAGES_MAX = 1_000;
 const NOTHING_TAKEN: LogTurn = { entries: [], positions: [], gaps: [], strange: [] };

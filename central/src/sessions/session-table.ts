@@ -52,7 +52,10 @@ export class SessionTable {
 
   /** Sessions of the agent's store that are open. */
   open(agent: string, storeId: string): Session[] {
-    return [...this.#of(agent)].filter((each) => each.state === "open" && each.storeId === storeId);
+    const open: Session[] = [];
+    for (const session of this.#of(agent))
+      if (session.state === "open" && session.storeId === storeId) open.push(session);
+    return open;
   }
 
   /** Sessions of the same store, or of the same agent with another store. */

@@ -38,6 +38,11 @@ export class FrontierTracker {
   /** Takes a frontier into account. True when `current` has changed. */
   offer(frontier: Frontier, marks: LaneSequences): boolean {
     if (this.#current !== null && compareFrontiers(frontier, this.#current) <= 0) return false;
+    // As nearly every one that comes with its batch.
+    if (this.#waiting.length === 0 && isHeld(frontier, marks)) {
+      this.#current = frontier;
+      return true;
+    }
     const at = this.#waiting.findIndex((other) => compareFrontiers(other, frontier) >= 0);
     if (at >= 0 && compareFrontiers(this.#waiting[at], frontier) === 0) return this.advance(marks);
     this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, frontier);
@@ -52,9 +57,8 @@ export class FrontierTracker {
 
   /** To be called when marks have moved. True when `current` has changed. */
   advance(marks: LaneSequences): boolean {
-    const at = this.#waiting.findLastIndex((frontier) =>
-      FRONTIER_LANES.every((lane) => marks[lane] >= frontier.holds[lane]),
-    );
+    if (this.#waiting.length === 0) return false;
+    const at = this.#waiting.findLastIndex((frontier) => isHeld(frontier, marks));
     if (at < 0) return false;
     this.#current = this.#waiting[at]!;
     this.#waiting = this.#waiting.slice(at + 1);
@@ -64,4 +68,9 @@ export class FrontierTracker {
   export(): FrontierTrackerState {
     return { current: this.#current, waiting: [...this.#waiting] };
   }
+}
+
+function isHeld({ holds }: Frontier, marks: LaneSequences): boolean {
+  for (const lane of FRONTIER_LANES) if (!(marks[lane] >= holds[lane])) return false;
+  return true;
 }

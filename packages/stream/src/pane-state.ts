@@ -13,9 +13,11 @@ export interface PaneState {
   unread?: readonly Uint8Array[] | undefined;
 }
 
-/** The pane of a layout in which nothing is. */
-export function emptyPane(layout: PaneLayout): PaneState {
-  const fields = new Float64Array(layout.stride);
+/** The pane of a layout in which nothing is. `fields`: where its numbers are to lie. */
+export function emptyPane(
+  layout: PaneLayout,
+  fields: Float64Array = new Float64Array(layout.stride),
+): PaneState {
   for (let index = 0; index < layout.accumulators.length; index++)
     layout.accumulators[index].identity(fields, layout.offsets[index]);
   return { fields, sketches: layout.sketches.map((kind) => kind.create()) };

@@ -32,7 +32,8 @@ interface LatePane {
 /** Collects what came late. Of the windows that one `apply` was late for, the first that it meets are told of. */
 export class LateReadings {
   readonly #nowMs: number;
-  readonly #windows = new Map<string, { -readonly [Key in keyof LateWindow]: LateWindow[Key] }>();
+  /** Null before the first: of most batches nothing is late. */
+  #windows: Map<string, { -readonly [Key in keyof LateWindow]: LateWindow[Key] }> | null = null;
 
   constructor(nowMs: number) {
     this.#nowMs = nowMs;
@@ -67,7 +68,7 @@ export class LateReadings {
   }
 
   take(): LateWindow[] {
-    return [...this.#windows.values()];
+    return this.#windows === null ? [] : [...this.#windows.values()];
   }
 
   #add(
@@ -78,6 +79,7 @@ export class LateReadings {
   ): void {
     // A group's name may hold anything, so it is last.
     const name = `${key}|${startMs}|${reason}|${group}`;
+    this.#windows ??= new Map();
     const known = this.#windows.get(name);
     if (known !== undefined) known.readings += readings;
     else if (this.#windows.size < LATE_WINDOWS_MAX)

@@ -26,6 +26,12 @@ export interface Pane {
   recordsVersion: number;
 }
 
+/**
+ * Panes whose numbers lie in one array buffer: one of its own for each costs more than all else of a new pane. Those that come
+ * together mostly go together.
+ */
+const PANES_PER_BUFFER = 32;
+
 /** The panes of a metric grouped by certain labels; every window with that metric and those labels looks at them. */
 export class PaneView {
   readonly key: string;
@@ -54,6 +60,8 @@ export class PaneView {
   /** Of a watched view: groups that had no pane in memory, and the start of the first since. */
   readonly #comeGroups = new Map<string, EventTimeMs>();
   readonly #blockMs: number;
+  #fields = new Float64Array(0);
+  #fieldsUsed = 0;
 
   constructor(metric: MetricSpec, paneMs: number, by: readonly string[]) {
     this.key = viewKeyName(metric.name, paneMs, by);
@@ -143,12 +151,22 @@ export class PaneView {
   }
 
   /** Adds a pane that is not in memory: with this state, or empty. */
-  open(startMs: EventTimeMs, group: string, state: PaneState = emptyPane(this.layout)): Pane {
+  open(startMs: EventTimeMs, group: string, state = emptyPane(this.layout, this.#newFields())): Pane {
     const pane: Pane = { startMs, group, state, isChanged: false, records: [], recordsVersion: -1 };
     this.panes.set(startMs, group, pane);
     if (this.#changedBlocks !== null && !this.#tree.has(group)) this.#comeGroups.set(group, startMs);
     this.#tree.come(startMs, group);
     return pane;
+  }
+
+  #newFields(): Float64Array {
+    const { stride } = this.layout;
+    if (this.#fieldsUsed === this.#fields.length) {
+      this.#fields = new Float64Array(PANES_PER_BUFFER * stride);
+      this.#fieldsUsed = 0;
+    }
+    this.#fieldsUsed += stride;
+    return this.#fields.subarray(this.#fieldsUsed - stride, this.#fieldsUsed);
   }
 
   /** To be called after a pane's state has changed. */

@@ -147,6 +147,8 @@ export class WindowEngine {
   readonly #room: TickRoom;
   readonly #sweep: MemorySweep;
   readonly #outdated: OutdatedWindows;
+  /** By metric, where the numbers of all rows of a batch are merged. */
+  readonly #wholes = new Map<string, Float64Array>();
   /** Between `needs` and `apply`. */
   readonly #placed = new Map<PaneRows, readonly RowPlacement[]>();
   /** By row, of one `apply`: what became of it, and how many readings it holds. */
@@ -247,7 +249,7 @@ export class WindowEngine {
       readings[row] = readingCountOfRow(rows.layout, rows.state, row * rows.layout.stride);
     const fates = this.#fates.fill(0, 0, rows.rowCount);
     const placements = this.#place(rows);
-    const whole = wholeOf(placements, rows);
+    const whole = this.#wholeOf(placements, rows);
     for (const placement of placements) {
       for (const placed of placement.panes) {
         let count = 0;
@@ -486,6 +488,21 @@ export class WindowEngine {
     return placements;
   }
 
+  /**
+   * The merge of all rows, where several views have them in one pane each, as those by site and over all mostly do; null where they
+   * do not. All views of a metric have the same layout. It stands until the next batch.
+   */
+  #wholeOf(placements: readonly RowPlacement[], rows: PaneRows): PaneState | null {
+    if (rows.isRetraction === true || rows.rowCount < MERGED_ROWS_MIN) return null;
+    const wholes = placements.filter(({ panes }) => panes[0]?.rows.length === rows.rowCount);
+    if (wholes.length < 2) return null;
+    const [{ view, match, panes }] = wholes;
+    const state = emptyPane(view.layout, this.#wholes.get(view.metric));
+    this.#wholes.set(view.metric, state.fields);
+    mergeRows(view.layout, state, rows, panes[0].rows, match);
+    return state;
+  }
+
   /** Merges rows into their pane, unless every window that it belongs to is final. Returns what became of them. */
   #applyTo(
     { view, match }: RowPlacement,
@@ -555,20 +572,6 @@ export class WindowEngine {
         this.#memory.delete(stateKey("s", track.key, pageMs, group));
     }
   }
-}
-
-/**
- * The merge of all rows, where several views have them in one pane each, as those by site and over all mostly do; null where they
- * do not. All views of a metric have the same layout.
- */
-function wholeOf(placements: readonly RowPlacement[], rows: PaneRows): PaneState | null {
-  if (rows.isRetraction === true || rows.rowCount < MERGED_ROWS_MIN) return null;
-  const wholes = placements.filter(({ panes }) => panes[0]?.rows.length === rows.rowCount);
-  if (wholes.length < 2) return null;
-  const [{ view, match, panes }] = wholes;
-  const state = emptyPane(view.layout);
-  mergeRows(view.layout, state, rows, panes[0].rows, match);
-  return state;
 }
 
 /** The range that holds both: windows over the same pane leave nothing between them. */
