@@ -263,7 +263,9 @@ function readSection(
     if (!Number.isSafeInteger(startMs[row])) reader.fail("start out of range");
   }
 
-  const blocks: Block[] = [];
+  const kinds: (Accumulator | SketchKind)[] = [];
+  /** Of each kind. */
+  const blocks: ByteReader[] = [];
   const unread: UnreadColumn[] = [];
   for (let left = reader.count(2); left > 0 && reader.fault === undefined; left -= 1) {
     const id = reader.varint();
@@ -272,25 +274,27 @@ function readSection(
       ? accumulatorById(id, readParams(columns))
       : (accumulatorById(id) ?? sketchById(id));
     if (kind === undefined) unread.push({ id, bytes: columns.whole });
-    else if (blocks.some((block) => block.kind.name === kind.name)) reader.fail(`${kind.name} stands twice`);
-    else blocks.push({ kind, columns });
+    else if (placeOf(kinds, kind.name) >= 0) reader.fail(`${kind.name} stands twice`);
+    else {
+      kinds.push(kind);
+      blocks.push(columns);
+    }
   }
-  if (!blocks.some(({ kind }) => kind.name === "count")) reader.fail("no count");
+  if (placeOf(kinds, "count") < 0) reader.fail("no count");
 
-  const layout = paneLayoutOf(
-    paneMs,
-    blocks.map(({ kind }) => kind),
-  );
+  const layout = paneLayoutOf(paneMs, kinds);
   // Every field of a row takes a byte at least: a block too short for its rows is refused before room is made for them.
-  for (const { kind, columns } of blocks) {
+  for (let place = 0; place < kinds.length; place += 1) {
+    const kind = kinds[place];
     const bytesMin = "create" in kind ? rowCount : 1 + kind.width * (1 + rowCount);
-    if (columns.remaining < bytesMin) reader.fail(`${kind.name} ends early`);
+    if (blocks[place].remaining < bytesMin) reader.fail(`${kind.name} ends early`);
   }
   const state = room.floats(reader.fault === undefined ? rowCount * layout.stride : 0);
   for (let index = 0; index < layout.accumulators.length; index += 1) {
     const accumulator = layout.accumulators[index];
-    const columns = columnsOf(blocks, accumulator.name);
-    if (columns === undefined || reader.fault !== undefined) continue;
+    const place = placeOf(kinds, accumulator.name);
+    if (place < 0 || reader.fault !== undefined) continue;
+    const columns = blocks[place];
     readFields(columns, accumulator, {
       state,
       offset: layout.offsets[index],
@@ -300,8 +304,9 @@ function readSection(
     if (columns.fault !== undefined) reader.fail(`${accumulator.name}: ${columns.fault}`);
   }
   const sketches = layout.sketches.map((kind) => {
-    const columns = columnsOf(blocks, kind.name);
-    if (columns === undefined || reader.fault !== undefined) return [];
+    const place = placeOf(kinds, kind.name);
+    if (place < 0 || reader.fault !== undefined) return [];
+    const columns = blocks[place];
     const read = readSketches(columns, kind, rowCount);
     if (columns.fault !== undefined) reader.fail(`${kind.name}: ${columns.fault}`);
     return read;
@@ -312,13 +317,9 @@ function readSection(
 
 const sharedRoom = new RowRoom();
 
-interface Block {
-  readonly kind: Accumulator | SketchKind;
-  readonly columns: ByteReader;
-}
-
-function columnsOf(blocks: readonly Block[], name: string): ByteReader | undefined {
-  return blocks.find(({ kind }) => kind.name === name)?.columns;
+function placeOf(kinds: readonly (Accumulator | SketchKind)[], name: string): number {
+  for (let place = 0; place < kinds.length; place += 1) if (kinds[place].name === name) return place;
+  return -1;
 }
 
 function readParams(columns: ByteReader): number[] {

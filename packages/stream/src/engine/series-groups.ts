@@ -10,11 +10,15 @@ export interface SeriesGroups {
 
 export function seriesGroups(series: readonly Labels[], groupOf: (labels: Labels) => string): SeriesGroups {
   const places = new Map<string, number>();
-  const indexOf = Uint32Array.from(series, (labels) => {
-    const name = groupOf(labels);
-    const place = places.get(name) ?? places.size;
-    places.set(name, place);
-    return place;
-  });
+  const indexOf = new Uint32Array(series.length);
+  for (let index = 0; index < series.length; index++) {
+    const name = groupOf(series[index]);
+    let place = places.get(name);
+    if (place === undefined) {
+      place = places.size;
+      places.set(name, place);
+    }
+    indexOf[index] = place;
+  }
   return { names: [...places.keys()], indexOf };
 }

@@ -84,6 +84,8 @@ export interface ApplyOutcome {
   readonly late: readonly LateWindow[];
 }
 
+const NOTHING: readonly string[] = [];
+
 /** What became of a row, in all views. */
 const WINDOWED = 1;
 const MERGED = 2;
@@ -149,6 +151,8 @@ export class WindowEngine {
   readonly #outdated: OutdatedWindows;
   /** By metric, where the numbers of all rows of a batch are merged. */
   readonly #wholes = new Map<string, Float64Array>();
+  /** Empty but within `needs`: mostly it stays so. */
+  readonly #needed = new Set<string>();
   /** Between `needs` and `apply`. */
   readonly #placed = new Map<PaneRows, readonly RowPlacement[]>();
   /** By row, of one `apply`: what became of it, and how many readings it holds. */
@@ -199,9 +203,9 @@ export class WindowEngine {
   }
 
   /** Keys that `apply` of these rows touches and that are not in memory. */
-  needs(rows: PaneRows): string[] {
+  needs(rows: PaneRows): readonly string[] {
     this.#restore.settle();
-    const keys = new Set<string>();
+    const keys = this.#needed;
     for (const { view, panes } of this.#place(rows)) {
       let paneRanges: Map<string, TimeRange[]> | null = null;
       for (const { startMs, group, rows: placed } of panes) {
@@ -228,7 +232,10 @@ export class WindowEngine {
         for (const range of mergeRanges(ranges, Infinity))
           this.#memory.addPaneNeeds(keys, view, range, group);
     }
-    return [...keys];
+    if (keys.size === 0) return NOTHING;
+    const needed = [...keys];
+    keys.clear();
+    return needed;
   }
 
   /** What the store has under a key that was asked for; undefined when nothing. */
