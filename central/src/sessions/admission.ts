@@ -45,8 +45,19 @@ export class Admission {
       this.#refuse(session, "malformed_hello", envelope.detail, after);
     if (!isAdmitted) return null;
     const { agent, site, connection } = session;
-    const entry = { agent, site, topic, payload, envelope, atMs, connection: connection.id };
-    return { ...entry, writer: "central", isOld: false, settled: item.settled };
+    const { settled } = item;
+    return {
+      agent,
+      site,
+      topic,
+      payload,
+      envelope,
+      atMs,
+      connection: connection.id,
+      writer: "central",
+      isOld: false,
+      settled,
+    };
   }
 
   #admitHello(session: Session, hello: Hello, moment: Moment, after: AfterCommit): boolean {

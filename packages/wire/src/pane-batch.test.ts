@@ -173,6 +173,24 @@ test("the same series are the same objects, as long as they are few enough to be
   expect(second).not.toBe(first);
 });
 
+test("a label may be called as what every object has", () => {
+  const layout = paneLayout(1_000, ["count"]);
+  const series = [
+    Object.fromEntries([
+      ["__proto__", "a"],
+      ["constructor", "b"],
+      ["x", "c"],
+    ]),
+  ];
+  const rows = { metric: "t", layout, rowCount: 0, series, seriesIndex: new Uint32Array(0) };
+  const none = { startMs: new Float64Array(0), state: new Float64Array(0), sketches: [] };
+  const decoded = decodePaneBatch(
+    encodePaneBatch({ frontier: testFrontier(), sections: [{ ...rows, ...none }] }),
+  );
+  const [read] = decoded.ok ? decoded.message.sections : [];
+  expect(Object.entries(read?.series[0] ?? {})).toEqual(Object.entries(series[0] ?? {}));
+});
+
 test("never throws on junk, cuts and changed bytes", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (junk) => void decodePaneBatch(junk)));
   fc.assert(

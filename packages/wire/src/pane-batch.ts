@@ -368,16 +368,24 @@ function readSketches(columns: ByteReader, kind: SketchKind, rowCount: number): 
 
 const NOTHING = new Uint8Array(0);
 
+/** Built label by label: a list of pairs for each series of a new writer's first batch would be most of what that leaves behind. */
 function readLabels(reader: ByteReader, texts: readonly string[]): Labels {
   const count = reader.count(2);
   if (count > LABELS_MAX) reader.fail(`more than ${LABELS_MAX} labels`);
-  const entries: [string, string][] = [];
-  while (reader.fault === undefined && entries.length < count) {
+  const labels: Record<string, string> = {};
+  for (let left = count; left > 0 && reader.fault === undefined; left -= 1) {
     const name = readText(reader, texts);
-    if (entries.some(([known]) => known === name)) reader.fail("a label stands twice");
-    entries.push([name, readText(reader, texts)]);
+    if (Object.hasOwn(labels, name)) reader.fail("a label stands twice");
+    const value = readText(reader, texts);
+    if (name === "__proto__") defineLabel(labels, name, value);
+    else labels[name] = value;
   }
-  return Object.fromEntries(entries);
+  return labels;
+}
+
+/** A label may be called as what an assignment takes for something else. */
+function defineLabel(labels: Record<string, string>, name: string, value: string): void {
+  Object.defineProperty(labels, name, { value, configurable: true, enumerable: true, writable: true });
 }
 
 function readText(reader: ByteReader, texts: readonly string[]): string {
