@@ -6,8 +6,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LevelStore } from "@millrace/queue";
 import { freePort, TEST_CERTIFICATES } from "@millrace/testkit";
 import { afterEach, expect, test } from "vitest";
+import { CENTRAL_STORE_FORMAT } from "./state/central-state.ts";
+import { CENTRAL_KEYS } from "./store/central-keys.ts";
 
 const MAIN = join(import.meta.dirname, "main.ts");
 const ends: (() => unknown)[] = [];
@@ -101,7 +104,7 @@ test("help, version and wrong use", async () => {
   expect([help.code, version.code, nothing.code, unknown.code]).toEqual([0, 0, 2, 2]);
   for (const command of ["run", "check", "status", "init", "site", "user", "token"])
     expect(help.out).toMatch(new RegExp(`^ +${command} `, "m"));
-  expect(version.out).toMatch(/^millrace-central \d+\.\d+\.\d+ \(.*wire 1, store 2/);
+  expect(version.out).toMatch(/^millrace-central \d+\.\d+\.\d+ \(.*wire 1, store 3/);
   expect(unknown.err).toContain("did you mean run?");
 }, 300_000);
 
@@ -237,6 +240,30 @@ test("a gateway is enrolled while central runs: by a password, and by a certific
   const renewed = await run("certificate", "central.example", "other.example", "--renew", "--config", config);
   expect(renewed).toMatchObject({ code: 0, err: "" });
   expect(read("central.crt").subjectAltName).toBe("DNS:central.example, DNS:other.example");
+}, 300_000);
+
+test("a store of format 2 is marked as of the newest, its members kept, and an older program refuses it", async () => {
+  const { folder, config } = await configure();
+  const older = { path: join(folder, "data", "store"), kind: "central", version: 2, pid: 1 } as const;
+  const store = await LevelStore.open(older);
+  const members = [{ agent: "beta-1", site: "beta", joinedMs: 1, leftMs: 2 }];
+  const value = Buffer.from(JSON.stringify(members));
+  await store.commit([{ type: "put", key: CENTRAL_KEYS.memberList(), value }], { isSync: true });
+  await store.close();
+  const central = start("run", "--config", config);
+  await central.said('"running"');
+  central.child.kill("SIGTERM");
+  expect(await central.ended).toMatchObject({ code: 0, err: "" });
+  await expect(LevelStore.open(older)).rejects.toMatchObject({ code: "store_newer" });
+  const newer = await LevelStore.open({ ...older, version: CENTRAL_STORE_FORMAT });
+  expect(newer.versionFound).toBe(CENTRAL_STORE_FORMAT);
+  expect(await newer.get(CENTRAL_KEYS.memberList())).toBeUndefined();
+  const kept = await newer.get(CENTRAL_KEYS.member("beta-1"));
+  await newer.close();
+  expect(JSON.parse(Buffer.from(kept ?? []).toString())).toEqual({
+    agent: "beta-1",
+    stays: [{ site: "beta", joinedMs: 1, leftMs: 2 }],
+  });
 }, 300_000);
 
 test("SIGHUP while central starts ends nothing: it is answered once it has started", async () => {
