@@ -87,6 +87,8 @@ export class LevelStore implements Store {
   readonly #lockFile: string | undefined;
   #level: Level;
   readonly #sealing = new SealingRoom();
+  /** The latest commit. LevelDB writes one after another anyway; what is not synced must not come between another and its mark. */
+  #latest: Promise<void> = Promise.resolve();
   /**
    * Why commits have failed since one succeeded: the last cause that says something. After a failure LevelDB, closed or half
    * open, only says "Database is not open", which hides a full disk.
@@ -184,15 +186,9 @@ export class LevelStore implements Store {
 
   /** Also rejects with `store_gone`: LevelDB writes on to files that were deleted under it, and says nothing. */
   async commit(changes: readonly Change[], options: { readonly isSync: boolean }): Promise<void> {
-    const [lockFile, failure] = await Promise.all([
-      lockFileOf(this.path),
-      this.#write(changes, options.isSync),
-    ]);
-    this.#refuseGone(lockFile);
-    if (failure !== undefined) throw failure;
-    this.#failure = null;
-    if (options.isSync)
-      await this.#mark?.mark((this.#options.clock ?? systemClock).monotonicMs(), this.#progress());
+    const commit = this.#latest.then(() => this.#commit(changes, options.isSync));
+    this.#latest = commit.catch(() => undefined);
+    await commit;
   }
 
   range(options: RangeOptions): AsyncIterable<Entry> {
@@ -269,6 +265,7 @@ export class LevelStore implements Store {
   }
 
   async close(): Promise<void> {
+    await this.#latest;
     await rm(holderPath(this.path), { force: true });
     await this.#level.close();
     await this.#mark?.close();
@@ -289,6 +286,14 @@ export class LevelStore implements Store {
     } finally {
       await iterator.close();
     }
+  }
+
+  async #commit(changes: readonly Change[], isSync: boolean): Promise<void> {
+    const [lockFile, failure] = await Promise.all([lockFileOf(this.path), this.#write(changes, isSync)]);
+    this.#refuseGone(lockFile);
+    if (failure !== undefined) throw failure;
+    this.#failure = null;
+    if (isSync) await this.#mark?.mark((this.#options.clock ?? systemClock).monotonicMs(), this.#progress());
   }
 
   async #write(changes: readonly Change[], isSync: boolean): Promise<MillraceError | undefined> {
