@@ -57,7 +57,7 @@ export class StepRateDetector implements Detector {
       this.lateCount++;
       return TRANSITION.late;
     }
-    const rate = ((value - newest.value) / (timeMs - newest.timeMs)) * this.#perMs;
+    const rate = toFinite(((value - newest.value) / (timeMs - newest.timeMs)) * this.#perMs);
     this.#newest[series] = { timeMs, value, rate };
     return this.#limit.judge(series, rate, timeMs, true, nowMs);
   }
@@ -109,6 +109,11 @@ export class StepRateDetector implements Detector {
   forget(series: number): boolean {
     return this.#limit.forget(series);
   }
+}
+
+/** Infinity cannot be stored, or told. */
+function toFinite(rate: number): number {
+  return Math.min(Math.max(rate, -Number.MAX_VALUE), Number.MAX_VALUE);
 }
 
 function isStepRateState(state: unknown): state is StepRateDetectorState {
