@@ -464,3 +464,48 @@ test("what a clock that was ahead took for too old is written again once the clo
   expect(runner.view.rebuilds).toBe(rebuilds);
   await Promise.all([runner.stop(), time.run(5_000)]);
 });
+
+test.each([
+  ["takes all", null],
+  ["is away until then", new Error("away")],
+])(
+  "what a clock that was ahead took for too old is written once it is right, over a restart: the target %s",
+  async (_, failure) => {
+    const kept = new Kept();
+    const target = new Target(new SimulatedTime(START_MS));
+    // As Kafka and files: it forgets by itself.
+    Object.assign(target, { holdsAll: true, prune: undefined });
+    const run = async (aheadMs: number) => {
+      const central = sink({ kept, target });
+      central.setClock(aheadMs);
+      central.runner.start();
+      await central.time.run(2_000);
+      return central;
+    };
+    const first = await run(10 * HOUR_MS);
+    first.publish(at(1, 1, START_MS + 10 * HOUR_MS), at(2, 1, START_MS + 10 * HOUR_MS + 1));
+    await first.time.run(2_000);
+    expect(target.held.size).toBe(0);
+    target.failure = failure;
+    const second = await run(10 * HOUR_MS);
+    second.setClock(0);
+    target.failure = null;
+    await second.time.run(20_000);
+    expect(target.held).toEqual(second.truth());
+    expect(second.truth().size).toBe(2);
+  },
+);
+
+test("what the first rebuild did not read, by a clock that was ahead, is written once it is right", async () => {
+  const kept = new Kept();
+  const { time, target, runner, publish, truth, setClock } = sink({ kept });
+  Object.assign(target, { prune: undefined });
+  publish(at(1, 1, START_MS - 2_000));
+  setClock(10 * HOUR_MS);
+  runner.start();
+  await time.run(2_000);
+  expect(target.held.size).toBe(0);
+  setClock(0);
+  await time.run(20_000);
+  expect(target.held).toEqual(truth());
+});

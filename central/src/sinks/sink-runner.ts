@@ -207,8 +207,10 @@ export class SinkRunner<Item> {
 
   async #writePage(at: { cursor: string | null }): Promise<void> {
     const { stream } = this.#options;
+    const cutoffMs = this.#cutoffMs();
+    this.#leftOutToMs = Math.max(this.#leftOutToMs, cutoffMs);
     const { items, cursor } = await stream.read({
-      cutoffMs: this.#cutoffMs(),
+      cutoffMs,
       sinceMs: this.#markMs ?? null,
       limit: BATCH_ITEMS_MAX,
       cursor: at.cursor,
@@ -265,12 +267,13 @@ export class SinkRunner<Item> {
     this.#leaveToHistory();
   }
 
-  /** One that lies ahead was made by a clock that was: nothing is known then. */
+  /** One that lies ahead was made by a clock that was: nothing is known then. If it still is, the run before may have left things out. */
   async #readMark(): Promise<void> {
     if (this.#markMs !== undefined) return;
     const { mark, clock } = this.#options;
     const markMs = (await mark?.read()) ?? null;
     this.#markMs = markMs !== null && markMs > clock.nowMs() ? null : markMs;
+    this.#leftOutToMs = this.#cutoffMs();
   }
 
   /**
