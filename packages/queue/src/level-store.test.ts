@@ -84,6 +84,27 @@ test('"Database is not open" hides no cause: the last one that says more is told
   await store.close();
 });
 
+test("while it cannot be opened again, every read rejects with what keeps it from it", async () => {
+  await fill();
+  const store = await LevelStore.open(options);
+  const open = vi.spyOn(ClassicLevel.prototype, "open");
+  open.mockRejectedValue(new Error("No space left on device"));
+  await expect(store.reopen()).rejects.toMatchObject({ code: "store_write" });
+  const why = { code: "store_read", message: expect.stringContaining("No space left on device") };
+  const from = Uint8Array.of(0);
+  const all = async (): Promise<void> => {
+    for await (const entry of store.range({ from, to: Uint8Array.of(0xff) })) expect(entry).toBeDefined();
+  };
+  await expect(store.get(KEY)).rejects.toMatchObject(why);
+  await expect(store.getMany([KEY])).rejects.toMatchObject(why);
+  await expect(all()).rejects.toMatchObject(why);
+  open.mockRestore();
+  await store.reopen();
+  expect(await store.get(KEY)).toEqual(Buffer.from(VALUE));
+  await expect(all()).resolves.toBeUndefined();
+  await store.close();
+});
+
 describe("a folder that goes away under the open store", () => {
   const commit = (store: LevelStore): Promise<void> =>
     store.commit([{ type: "put", key: KEY, value: VALUE }], { isSync: true });

@@ -191,15 +191,20 @@ export class LevelStore implements Store {
     await commit;
   }
 
+  /** Throws as `get` rejects. */
   range(options: RangeOptions): AsyncIterable<Entry> {
-    // The iterator sees the store as of its making, so it is made now, not at the first step.
-    const iterator = this.#level.iterator({
-      gte: options.from,
-      lt: options.to,
-      limit: options.limit ?? -1,
-      reverse: options.isReverse ?? false,
-    });
-    return this.#iterate(iterator);
+    try {
+      // The iterator sees the store as of its making, so it is made now, not at the first step.
+      const iterator = this.#level.iterator({
+        gte: options.from,
+        lt: options.to,
+        limit: options.limit ?? -1,
+        reverse: options.isReverse ?? false,
+      });
+      return this.#iterate(iterator);
+    } catch (error) {
+      throw this.#readFailure(error);
+    }
   }
 
   async compact(from: Uint8Array, to: Uint8Array): Promise<void> {
@@ -328,7 +333,9 @@ export class LevelStore implements Store {
     const isDamage = codeOf(error) === "LEVEL_CORRUPTION";
     if (isDamage) this.#hasMetDamage = true;
     const code = isDamage ? "store_corrupt" : "store_read";
-    return new MillraceError(code, { path: this.path, reason: reasonOf(error) }, { cause: error });
+    const ownReason = reasonOf(error);
+    const reason = ownReason.includes(NOT_OPEN) ? (this.#failure ?? ownReason) : ownReason;
+    return new MillraceError(code, { path: this.path, reason }, { cause: error });
   }
 }
 

@@ -131,7 +131,8 @@ export const ERROR_TABLE = {
     retry: "later",
     exitCode: 1,
     message: "cannot read store {path}: {reason}",
-    wayOut: "run `doctor` on the store; if the disk reports errors, replace it",
+    wayOut:
+      "free disk space if it is full; if the disk reports errors, replace it; `millrace-agent doctor` examines an agent's store, central's is examined at its start",
     meaning: "A read from the store failed.",
   },
   store_corrupt: {
@@ -140,7 +141,7 @@ export const ERROR_TABLE = {
     exitCode: 1,
     message: "cannot use store {path}: {reason}",
     wayOut:
-      "`doctor` says what is damaged; move the folder aside and start anew if `run` cannot repair it, and keep it",
+      "start again: the start repairs what can be repaired, and sets aside what cannot; of an agent's store `millrace-agent doctor` says what is damaged",
     meaning: "The store's content fails its checks.",
   },
   wrong_kind: {
