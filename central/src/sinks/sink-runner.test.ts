@@ -382,6 +382,32 @@ test("what is published does not wait while the mark is written", async () => {
   await runner.stop();
 });
 
+test("a mark that cannot be stored is no trouble of the target's, is told, and is stored once that can be done", async () => {
+  const kept = new Kept();
+  const { time, target, runner, publish, truth, log } = sink({ kept });
+  runner.start();
+  await time.run(2_000);
+  kept.markGate = Promise.reject(new Error("No space left on device"));
+  kept.markGate.catch(() => undefined);
+  const states = new Set<string>();
+  for (let number = 1; number <= 20; number += 1) {
+    publish({ ...result(number, 1), updatedAtMs: START_MS + 2_000 + number });
+    await time.run(300);
+    states.add(runner.view.state);
+  }
+  expect([...states]).toEqual(["up"]);
+  expect(runner.view.failures).toEqual({});
+  expect(log.messages("info")).toEqual([]);
+  const told = log.messages("warn");
+  expect(new Set(told)).toEqual(new Set(["cannot store how far a sink is; trying again"]));
+  // Once a second at most, whatever is written meanwhile.
+  expect(told.length).toBeLessThan(8);
+  expect(target.held).toEqual(truth());
+  kept.markGate = Promise.resolve();
+  await time.run(2_000);
+  expect(kept.markMs).toBe(START_MS + 2_020);
+});
+
 test("a mark that lies ahead of the clock, or of a target that is another, says nothing", async () => {
   for (const isAhead of [true, false]) {
     const kept = new Kept();

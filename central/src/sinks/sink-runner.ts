@@ -301,7 +301,7 @@ export class SinkRunner<Item> {
     if (isLast || isBack) await this.#writeMark(dueMs);
     else if (this.#marking === null && nowMs - this.#markedAtMs >= MARK_INTERVAL_MS)
       this.#marking = this.#putMark(dueMs)
-        .catch((error: unknown) => this.#fail(error))
+        .catch((error: unknown) => this.#tellUnmarked(error))
         .finally(() => (this.#marking = null));
   }
 
@@ -314,6 +314,16 @@ export class SinkRunner<Item> {
     await this.#options.mark?.write(markMs);
     this.#markMs = markMs;
     this.#markedAtMs = this.#options.clock.monotonicMs();
+  }
+
+  /** Central's own store fails, as on a full disk: the target takes everything all the same. */
+  #tellUnmarked(error: unknown): void {
+    const { target, log, clock } = this.#options;
+    this.#markedAtMs = clock.monotonicMs();
+    log.repeated(`mark of sink ${target.name}`, "cannot store how far a sink is; trying again", {
+      sink: target.name,
+      reason: reasonOf(error),
+    });
   }
 
   #cutoffMs(): number {
