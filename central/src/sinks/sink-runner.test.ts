@@ -408,6 +408,33 @@ test("a mark that cannot be stored is no trouble of the target's, is told, and i
   expect(kept.markMs).toBe(START_MS + 2_020);
 });
 
+test("while the history cannot be read, what is new is written, and nothing is said to be up again", async () => {
+  const { time, target, runner, publish, log, history, truth } = sink();
+  runner.start();
+  await time.run(1);
+  const values = () => {
+    throw new Error("no room");
+  };
+  Object.assign(history, { values });
+  target.failure = new Error("gone");
+  publish(result(0, 1));
+  await time.run(1);
+  target.failure = null;
+  await time.run(500);
+  target.holdsAll = true;
+  for (let number = 1; number <= 50; number += 1) {
+    publish(result(number, 1));
+    await time.run(200);
+  }
+  expect(target.held.size).toBeGreaterThan(40);
+  expect(runner.view).toMatchObject({ state: "down", reason: "no room" });
+  expect(log.messages("info")).toEqual([]);
+  Object.assign(history, { values: Map.prototype.values });
+  await time.run(20_000);
+  expect(target.held).toEqual(truth());
+  expect(log.messages("info")).toEqual(["a sink is up again"]);
+});
+
 test("a mark that lies ahead of the clock, or of a target that is another, says nothing", async () => {
   for (const isAhead of [true, false]) {
     const kept = new Kept();
@@ -437,6 +464,7 @@ test("a target that goes on trying by itself is down meanwhile, and one that ask
   opened.resolve();
   await time.run(1);
   expect(runner.view).toMatchObject({ state: "up", code: "", waiting: 0 });
+  await time.run(10_000);
   expect(log.messages("info")).toEqual(["a sink is up again"]);
   target.trouble = null;
   target.failure = new Error("too many");

@@ -1,5 +1,5 @@
 import { createBackoff, MillraceError, reasonOf } from "@millrace/runtime";
-import type { Backoff, Clock, Logger, Random } from "@millrace/runtime";
+import type { Backoff, Clock, Logger, Random, Timer } from "@millrace/runtime";
 import type { SinkMark } from "./sink-mark.ts";
 import type { SinkStream } from "./sink-stream.ts";
 import type { SinkTarget, SinkWritten } from "./sink-target.ts";
@@ -17,6 +17,8 @@ const PRUNE_INTERVAL_MS = 10_000;
 const MARK_INTERVAL_MS = 1_000;
 /** A clock is right all the while where it is set by less. */
 const CLOCK_BACK_MS = 60_000;
+/** Up for so long, it is said to be up again: what fails and works by turns would be said every moment. */
+const STEADY_MS = 5_000;
 /** At a stop, for what waits. */
 const FLUSH_MS_MAX = 2_000;
 
@@ -54,6 +56,8 @@ export class SinkRunner<Item> {
   readonly #backoff: Backoff;
   #state: SinkView["state"] = "connecting";
   #trouble: { readonly code: string; readonly reason: string } | null = null;
+  /** Null where it is not about to be said that it is up again. */
+  #steady: Timer | null = null;
   #rebuilds = 0;
   /** The target lacks more than what waits; what is published is not kept, it comes from there too. */
   #isHistoryOwed = true;
@@ -114,6 +118,7 @@ export class SinkRunner<Item> {
     const timer = clock.after(FLUSH_MS_MAX, () => target.close());
     await this.#running;
     timer.cancel();
+    this.#steady?.cancel();
     this.#state = "stopped";
   }
 
@@ -338,9 +343,10 @@ export class SinkRunner<Item> {
   }
 
   #recover(): void {
-    const { target, log } = this.#options;
-    if (this.#trouble !== null) log.info("a sink is up again", { sink: target.name });
+    const { target, log, clock } = this.#options;
+    if (this.#trouble === null) return;
     this.#trouble = null;
+    this.#steady = clock.after(STEADY_MS, () => log.info("a sink is up again", { sink: target.name }));
   }
 
   #fail(error: unknown): void {
@@ -349,6 +355,7 @@ export class SinkRunner<Item> {
     const reason = error instanceof MillraceError ? error.message : reasonOf(error);
     this.#failures[code] = (this.#failures[code] ?? 0) + 1;
     this.#trouble = { code, reason };
+    this.#steady?.cancel();
     this.#state = "down";
     const wayOut = error instanceof MillraceError ? { way_out: error.wayOut } : {};
     log.repeated(`sink ${target.name} ${code}`, "a sink does not take results; trying again", {
