@@ -31,6 +31,13 @@ test("one object over many lines is one record", () => {
   );
 });
 
+test("a byte order mark before them is none of the first record", () => {
+  for (const body of ['{"a":1}\n{"a":2}', '[{"a":1},{"a":2}]', '{\n"a":1}', ""]) {
+    const found = recordLines(Buffer.from(`\ufeff${body}`));
+    expect(found).toEqual(recordLines(Buffer.from(body)));
+  }
+});
+
 test("empty lines count as lines and are no records; a wrong line is one record's matter", () => {
   expect(cut('{"a":1}\r\n\n  \n{"a":\n{"a":2}')).toEqual({
     records: ['{"a":1}', '{"a":', '{"a":2}'],

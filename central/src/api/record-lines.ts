@@ -14,6 +14,7 @@ export interface NoRecordLines {
 /** Records that one request brings at most. */
 export const REQUEST_RECORDS_MAX = 100_000;
 
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const NEW_LINE = 0x0a;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
@@ -28,7 +29,11 @@ const TOO_MANY = { problem: `more than ${REQUEST_RECORDS_MAX} records; send fewe
  * Cuts a body into records: the elements of an array, one object over several lines where nothing else follows, else a record
  * a line. What they hold is not looked at: a wrong one is one record's matter.
  */
-export function recordLines(body: Uint8Array): RecordLines | NoRecordLines {
+export function recordLines(posted: Uint8Array): RecordLines | NoRecordLines {
+  // RFC 8259, 8.1: who reads JSON may ignore the mark that some programs write before it.
+  const body = BYTE_ORDER_MARK.every((byte, at) => posted[at] === byte)
+    ? posted.subarray(BYTE_ORDER_MARK.length)
+    : posted;
   const start = skipSpace(body, 0);
   if (body[start] === OPEN_ARRAY) return elements(body, start + 1);
   if (body[start] === OPEN) {
