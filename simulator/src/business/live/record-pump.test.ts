@@ -313,6 +313,33 @@ test("streams that are not chosen are made, and go nowhere", async () => {
   truth.close();
   expect([...arrived]).toEqual(["trucks"]);
   expect(linesOf(path).at(-1)).toMatchObject({ records: allRecords().length, streams: ["trucks"] });
+  const count = allRecords().filter(({ topic }) => topic === "trucks").length;
+  expect(running.progress).toMatchObject({ generated: count, acked: count, waiting: 0 });
+});
+
+test("what was made of streams that are not chosen is not missing at the end, nor after a restart", async () => {
+  const time = new SimulatedTime(START_MS);
+  const path = newTruth();
+  let arrived = 0;
+  const send = async (records: readonly BusinessRecord[]): Promise<void> => {
+    if (time.nowMs >= START_MS + 20_000) throw new Error("closed");
+    arrived += records.length;
+  };
+  const first = await pump(path, time, send, null, ["trucks"]);
+  await time.during(Promise.allSettled([first.pump.run()]));
+  first.truth.close();
+  const { generated, acked } = first.pump.progress;
+  expect(acked).toBe(arrived);
+  expect(linesOf(path).at(-1)).toMatchObject({ type: "records-unacked", records: generated - acked });
+  const rest: string[] = [];
+  const next = await pump(path, time, async (records) => void rest.push(...records.map(({ id }) => id)), null, [
+    "trucks",
+  ]);
+  await time.during(next.pump.run());
+  next.truth.close();
+  const count = allRecords().filter(({ topic }) => topic === "trucks").length;
+  expect(arrived + rest.length).toBe(count);
+  expect(next.pump.progress).toMatchObject({ generated: count, acked: count, waiting: 0 });
 });
 
 test("in Kafka a stream is a topic, a record its key and JSON, a tombstone a null", async () => {

@@ -46,8 +46,12 @@ export class RecordPump {
   #isCatchingUp: boolean;
   readonly #order = new SendingOrder();
   #skippedLines: number;
+  /** Places in the run, whatever stream is there. */
   #made = 0;
   #acked: number;
+  /** Of them, in the streams that are sent. */
+  #chosenMade = 0;
+  #chosenAcked = 0;
   #markedMs = -Infinity;
   #againTold = 0;
   #isStopped = false;
@@ -64,16 +68,16 @@ export class RecordPump {
     this.#run = new BusinessRun({ plan, seed, startMs, record, hasRecords: true });
   }
 
-  /** Since the run began, in an earlier process too. */
+  /** Since the run began, in an earlier process too: what of it has been made again. */
   get progress(): RunProgress & { readonly acked: number } {
     const { speed, startMs, forMs } = this.#options;
     const leftMs = forMs === null ? null : Math.max(0, startMs + forMs - this.#run.nextTimeMs);
     return {
       makes: "records",
-      generated: this.#made,
-      acked: this.#acked,
+      generated: this.#chosenMade,
+      acked: this.#chosenAcked,
       lost: 0,
-      waiting: Math.max(0, this.#made - this.#acked),
+      waiting: this.#chosenMade - this.#chosenAcked,
       onTheWay: this.#order.waitingCount,
       remainingMs: this.#isStopped ? 0 : leftMs,
       lagMs:
@@ -97,7 +101,7 @@ export class RecordPump {
       this.#mark();
       truth.append({
         type: "records-unacked",
-        records: Math.max(0, this.#made - this.#acked),
+        records: this.#chosenMade - this.#chosenAcked,
         at: this.#markedMs,
       });
       truth.flush();
@@ -155,18 +159,27 @@ export class RecordPump {
   *#unsent(records: Iterable<BusinessRecord>): Generator<BusinessRecord> {
     for (const record of records) {
       this.#made += 1;
+      const chosen = this.#isChosen(record) ? 1 : 0;
+      this.#chosenMade += chosen;
       if (this.#made > this.#acked) yield record;
+      else this.#chosenAcked += chosen;
     }
   }
 
+  #isChosen({ topic }: BusinessRecord): boolean {
+    const { streams = null } = this.#options;
+    return streams === null || streams.includes(topic);
+  }
+
   async #send(batch: readonly BusinessRecord[]): Promise<void> {
-    const { truth, receiver, clock, streams = null } = this.#options;
+    const { truth, receiver, clock } = this.#options;
     truth.flush();
     for (let at = 0; at < batch.length; at += BATCH_RECORDS) {
       const part = batch.slice(at, at + BATCH_RECORDS);
-      const chosen = streams === null ? part : part.filter(({ topic }) => streams.includes(topic));
+      const chosen = part.filter((record) => this.#isChosen(record));
       await receiver.send(chosen, this.#acked + part.length);
       this.#acked += part.length;
+      this.#chosenAcked += chosen.length;
       if (clock.nowMs() - this.#markedMs >= ACKED_MARK_MS) this.#mark();
     }
   }
