@@ -332,9 +332,13 @@ test("what was made of streams that are not chosen is not missing at the end, no
   expect(acked).toBe(arrived);
   expect(linesOf(path).at(-1)).toMatchObject({ type: "records-unacked", records: generated - acked });
   const rest: string[] = [];
-  const next = await pump(path, time, async (records) => void rest.push(...records.map(({ id }) => id)), null, [
-    "trucks",
-  ]);
+  const next = await pump(
+    path,
+    time,
+    async (records) => void rest.push(...records.map(({ id }) => id)),
+    null,
+    ["trucks"],
+  );
   await time.during(next.pump.run());
   next.truth.close();
   const count = allRecords().filter(({ topic }) => topic === "trucks").length;
