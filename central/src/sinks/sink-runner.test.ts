@@ -482,7 +482,9 @@ test("a target that can be opened and takes nothing is down all the while, and i
   runner.start();
   await time.run(1);
   const failure = new Error("full");
+  const whileWritten: string[] = [];
   target.onWrite = () => {
+    whileWritten.push(runner.view.state);
     throw failure;
   };
   publish(result(1, 1));
@@ -490,6 +492,7 @@ test("a target that can be opened and takes nothing is down all the while, and i
     await time.run(137);
     expect(runner.view.state).toBe("down");
   }
+  expect(new Set(whileWritten.slice(1))).toEqual(new Set(["down"]));
   expect(log.messages("info")).toEqual([]);
   target.onWrite = () => {};
   await time.run(10_000);
@@ -537,7 +540,7 @@ test.each([
       return central;
     };
     const first = await run(10 * HOUR_MS);
-    first.publish(at(1, 1, START_MS + 10 * HOUR_MS), at(2, 1, START_MS + 10 * HOUR_MS + 1));
+    first.publish(at(1, 1, START_MS + 10 * HOUR_MS - 2), at(2, 1, START_MS + 10 * HOUR_MS - 1));
     await first.time.run(2_000);
     expect(target.held.size).toBe(0);
     target.failure = failure;
