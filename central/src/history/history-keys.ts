@@ -3,6 +3,7 @@
  *
  *   'h' 's' series 0                           series: metric, labels, how far it is rolled up
  *   'h' 'g' series 0 group 0                   a group of the series, and its last chunk of the coarsest level
+ *   'h' 'k' series 0                           from when on the series is kept, by level; absent: nothing of it was dropped
  *   'h' 'd' series 0 block                     marker: panes of the block have changed since it was rolled up
  *   'h' 'c' u8 level  chunk  series 0 group 0  a chunk (stream/src/history/history-chunk.ts)
  *   'h' 't'                                    what is kept, and dropped, of each level
@@ -10,6 +11,7 @@
 export const HISTORY_KEYS = {
   series: (series: string) => join("hs", text(series)),
   group: (series: string, group: string) => join("hg", text(series), text(group)),
+  keptFrom: (series: string) => join("hk", text(series)),
   dirty: (series: string, blockMs: number) => join("hd", text(series), time(blockMs)),
   chunk: ({ level, startMs, series, group }: ChunkPlace) =>
     join("hc", Uint8Array.of(level), time(startMs), text(series), text(group)),
@@ -42,7 +44,7 @@ const TIME_BIAS = 2 ** 52;
 const CHUNK_HEAD_BYTES = 2 + 1 + 8;
 
 /** Everything of one kind. */
-export function allOf(kind: "s" | "g" | "d"): KeyRange {
+export function allOf(kind: "s" | "g" | "k" | "d"): KeyRange {
   return { from: join(`h${kind}`), to: join(`h${String.fromCharCode(kind.charCodeAt(0) + 1)}`) };
 }
 
@@ -52,12 +54,18 @@ export function chunksBetween(level: number, fromMs: number, toMs: number): KeyR
   return { from: at(fromMs), to: Number.isFinite(toMs) ? at(toMs) : join("hc", Uint8Array.of(level + 1)) };
 }
 
+/** The chunks of a level from that of a series on that begins then: the series' own of that time are the first. */
+export function chunksFrom({ level, startMs, series }: Omit<ChunkPlace, "group">): KeyRange {
+  const { from, to } = chunksBetween(level, startMs, Infinity);
+  return { from: join(from, text(series)), to };
+}
+
 export function chunkPlaceOf(key: Uint8Array): ChunkPlace {
   const [series = "", group = ""] = textsOf(key.subarray(CHUNK_HEAD_BYTES));
   return { level: key[2], startMs: timeOf(key, 3), series, group };
 }
 
-/** Series and group, or series alone, of a key under `s`, `g` or `d`. */
+/** Series and group, or series alone, of a key under `s`, `g` or `k`. */
 export function textsOf(texts: Uint8Array): string[] {
   return decoder.decode(texts).split("\0");
 }

@@ -17,6 +17,8 @@ export interface Reading {
   readonly timeMs: number;
   readonly value: number;
   readonly labels: Labels;
+  /** `t` where it is left out. */
+  readonly metric?: string;
 }
 
 export const UNLIMITED: CentralConfig["history"] = {
@@ -28,6 +30,7 @@ export const UNLIMITED: CentralConfig["history"] = {
 };
 
 export interface WorldOptions {
+  /** Of `t`, which agents tell, and of others, each of a stream of its own name. */
   readonly windows: readonly WindowSpec[];
   readonly accumulate?: readonly string[];
   readonly limits?: CentralConfig["history"];
@@ -45,18 +48,15 @@ export class HistoryWorld {
   history: SeriesHistory;
   #engine: WindowEngine;
   readonly #options: WorldOptions;
-  #metric: MetricSpec;
+  /** By stream. */
+  readonly #streamTimes = new Map<string, number>();
+  #accumulate: readonly string[];
   #uncommitted: Reading[] = [];
 
   private constructor(options: WorldOptions) {
     this.#options = options;
-    this.#metric = {
-      name: "t",
-      unit: "",
-      accumulate: options.accumulate ?? ["sum", "mean", "min", "max"],
-      isLive: true,
-    };
-    this.#engine = new WindowEngine({ windows: options.windows, metrics: [this.#metric] });
+    this.#accumulate = options.accumulate ?? ["sum", "mean", "min", "max"];
+    this.#engine = this.#newEngine(options.windows);
     this.history = new SeriesHistory(this.store, options.limits ?? UNLIMITED, options.bounds);
   }
 
@@ -68,11 +68,17 @@ export class HistoryWorld {
 
   /** What the metric accumulates from the next start on. */
   accumulate(accumulate: readonly string[]): void {
-    this.#metric = { ...this.#metric, accumulate };
+    this.#accumulate = accumulate;
   }
 
   get view() {
     return [...this.#engine.views][0];
+  }
+
+  /** A stream of records has got so far. */
+  passStream(stream: string, timeMs: number): void {
+    this.#streamTimes.set(stream, timeMs);
+    this.#engine.setStreamTime(stream, timeMs);
   }
 
   /** Hands over readings, in one batch each. */
@@ -132,7 +138,7 @@ export class HistoryWorld {
   async restart(windows?: readonly WindowSpec[]): Promise<void> {
     await this.history.close();
     this.store = this.store.crash();
-    this.#engine = new WindowEngine({ windows: windows ?? this.#options.windows, metrics: [this.#metric] });
+    this.#engine = this.#newEngine(windows ?? this.#options.windows);
     this.history = new SeriesHistory(this.store, this.#options.limits ?? UNLIMITED, this.#options.bounds);
     await this.#restore();
   }
@@ -178,9 +184,21 @@ export class HistoryWorld {
     await this.history.restore(engine.views, this.nowMs);
   }
 
-  #rows({ timeMs, value, labels }: Reading): PaneRows {
-    const { paneMs } = this.view.layout;
-    const table = new PaneTable("t", paneLayout(paneMs, this.#metric.accumulate), { rowsMax: 10 });
+  #newEngine(windows: readonly WindowSpec[]): WindowEngine {
+    const names = [...new Set(windows.map(({ metric }) => metric))];
+    const metrics = names.map((name): MetricSpec => {
+      const metric = { name, unit: "", accumulate: this.#accumulate, isLive: true };
+      return name === "t" ? metric : { ...metric, stream: name };
+    });
+    const engine = new WindowEngine({ windows, metrics });
+    for (const name of names)
+      if (name !== "t") engine.setStreamTime(name, this.#streamTimes.get(name) ?? -Infinity);
+    return engine;
+  }
+
+  #rows({ timeMs, value, labels, metric = "t" }: Reading): PaneRows {
+    const paneMs = [...this.#engine.views].find((view) => view.metric === metric)?.layout.paneMs;
+    const table = new PaneTable(metric, paneLayout(paneMs ?? 1_000, this.#accumulate), { rowsMax: 10 });
     table.add(0, timeMs, value);
     return table.take(() => labels);
   }

@@ -1,16 +1,17 @@
 // Shows that zooming never changes a number: at every step, whatever came late or crashed, a point is what a batch over all
 // readings says; and that what is dropped is bounded and counted.
 import { parseDuration } from "@millrace/runtime";
-import { stateRange } from "@millrace/stream";
+import { HISTORY_LEVELS, stateRange } from "@millrace/stream";
 import type { WindowSpec } from "@millrace/stream";
 import { SeededRandom } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { CENTRAL_KEYS } from "../store/central-keys.ts";
-import { chunksBetween, HISTORY_KEYS } from "./history-keys.ts";
+import { chunkPlaceOf, chunksBetween, HISTORY_KEYS } from "./history-keys.ts";
 import { emptyTotals, HISTORY_TOTALS } from "./history-totals.ts";
 import type { HistoryTotals } from "./history-totals.ts";
 import { HistoryWorld, START_MS, UNLIMITED } from "./history-world.test-support.ts";
 import type { Reading } from "./history-world.test-support.ts";
+import type { KeptFrom } from "./kept-from.ts";
 import { SeriesReader } from "./series-reader.ts";
 
 const SECOND_MS = 1_000;
@@ -90,6 +91,22 @@ async function expectTruth(world: HistoryWorld): Promise<void> {
 async function storedTotals(world: HistoryWorld): Promise<HistoryTotals | null> {
   const bytes = await world.store.get(HISTORY_KEYS.totals());
   return bytes === undefined ? emptyTotals() : HISTORY_TOTALS.read(bytes);
+}
+
+function keptFrom(world: HistoryWorld): KeptFrom {
+  return world.history.seriesOf("t")[0].keptFromMs;
+}
+
+/** Chunks at each level. */
+async function chunksStored(world: HistoryWorld, metric: string): Promise<number[]> {
+  const counts: number[] = [];
+  for (const { number } of HISTORY_LEVELS) {
+    let count = 0;
+    for await (const { key } of world.store.range(chunksBetween(number, -Infinity, Infinity)))
+      if (chunkPlaceOf(key).series.startsWith(`${metric}:`)) count += 1;
+    counts.push(count);
+  }
+  return counts;
 }
 
 async function panesStored(world: HistoryWorld): Promise<number> {
@@ -286,14 +303,17 @@ test("what is too old goes level by level, is counted, and never comes again wit
   await world.settle();
   expect(world.history.totals["1s"]).toEqual({
     bytes: 0,
-    keptFromMs: START_MS + 360_000,
     droppedByAge: 2,
     droppedBySize: 0,
   });
+  expect(keptFrom(world)["1s"]).toBe(START_MS + 360_000);
   const page = await world.page({ stepMs: 1_000, fromMs: START_MS, toMs: START_MS + MINUTE_MS });
   expect([page.level, page.stepMs, page.series[0].values["count"]]).toEqual(["10s", 10_000, [1, 1, 1]]);
   await world.restart();
   expect(world.history.totals["1s"].droppedByAge).toBe(2);
+  await world.take([reading(START_MS + 30_000, 4)]);
+  await world.settle();
+  expect(world.history.totals["1s"].bytes).toBe(0);
 });
 
 test("a level takes no more bytes than it may: the oldest goes first, and the count of bytes is that of the store", async () => {
@@ -353,6 +373,81 @@ test("minutes and hours that late data may still change are not dropped, however
   expect(await shown(world, DAY_MS)).toEqual(batch(world.taken, DAY_MS, SECOND_MS));
 });
 
+test("a stream whose time is long ago holds up the retention of no other metric, and has whole days itself", async () => {
+  const limits = {
+    ...UNLIMITED,
+    "1m": { retainMs: 6 * HOUR_MS, bytesMax: 2 ** 40 },
+    "1h": { retainMs: DAY_MS, bytesMax: 2 ** 40 },
+  };
+  const window = windowOf(MINUTE_MS, { latenessMs: HOUR_MS });
+  const world = await HistoryWorld.open({
+    windows: [window, { ...window, name: "old", metric: "old" }],
+    limits,
+  });
+  const backMs = 700 * DAY_MS;
+  const takeUntil = async (day: number, isOldThere: boolean) => {
+    while (world.nowMs < START_MS + day * DAY_MS) {
+      await world.take([reading(world.nowMs, 1)]);
+      if (isOldThere) {
+        world.passStream("old", world.nowMs - backMs);
+        await world.take([{ ...reading(world.nowMs - backMs, 1), metric: "old" }]);
+      }
+      await world.pass(30 * MINUTE_MS, 30 * MINUTE_MS);
+    }
+  };
+  await takeUntil(2, false);
+  await takeUntil(20, true);
+  await world.restart();
+  await takeUntil(34, true);
+  await world.settle();
+  // Of minutes a day and the lateness at most.
+  for (const metric of ["t", "old"]) {
+    const [, , minutes, hours] = await chunksStored(world, metric);
+    expect([metric, minutes < 32, hours < 3]).toEqual([metric, true, true]);
+  }
+  const page = await world.page({ metric: "old", stepMs: DAY_MS, fromMs: START_MS - backMs });
+  const [{ startMs, values }] = page.series;
+  const ours = world.taken.filter(({ metric }) => metric === "old");
+  expect(startMs.map((atMs, index) => [`m1 ${atMs}`, values["count"][index]])).toEqual(
+    Object.entries(batch(ours, DAY_MS, MINUTE_MS)).map(([key, { count }]) => [key, count]),
+  );
+});
+
+test("in the store of an earlier build what was dropped stays so, and what begins later is kept", async () => {
+  const limits = { ...UNLIMITED, "1s": { retainMs: HOUR_MS, bytesMax: 2 ** 40 } };
+  const windows = [windowOf(SECOND_MS)];
+  const world = await HistoryWorld.open({ windows, limits });
+  await world.take([reading(START_MS, 1)]);
+  await world.settle();
+  await world.pass(2 * HOUR_MS, MINUTE_MS);
+  const kept = keptFrom(world);
+  const totals = Object.entries(world.history.totals).map(([name, of]) => [
+    name,
+    { ...of, keptFromMs: name === "1s" ? kept["1s"] : null },
+  ]);
+  const { key } = world.history.seriesOf("t")[0];
+  await world.store.commit(
+    [
+      { type: "del", key: HISTORY_KEYS.keptFrom(key) },
+      {
+        type: "put",
+        key: HISTORY_KEYS.totals(),
+        value: Buffer.from(JSON.stringify(Object.fromEntries(totals))),
+      },
+    ],
+    { isSync: true },
+  );
+  for (let start = 0; start < 2; start++) {
+    await world.restart([...windows, windowOf(SECOND_MS, { name: "old", metric: "old" })]);
+    expect(keptFrom(world)).toEqual(kept);
+    expect(world.history.seriesOf("old")[0].keptFromMs["1s"]).toBeNull();
+    expect(world.history.totals).toEqual(await storedTotals(world));
+  }
+  await world.take([reading(START_MS + 20_000, 3)]);
+  await world.settle();
+  expect(world.history.totals["1s"].bytes).toBe(0);
+});
+
 test("a value that the metric did not accumulate then is left out of what it is part of", async () => {
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], accumulate: ["sum"] });
   await world.take([reading(START_MS, 4)]);
@@ -400,6 +495,7 @@ test("a series that no window is of any more can still be asked for, and goes wh
   ]);
   await world.pass(520 * DAY_MS, 2 * DAY_MS);
   await expect(world.page({ by: ["machine", "site"] })).rejects.toThrow("t is kept by: site");
+  expect(await chunksStored(world, "t")).toEqual([0, 0, 0, 0, 0]);
 });
 
 test("a group that comes again with the commit that forgets it is there after a restart", async () => {

@@ -1,7 +1,6 @@
 import type { CentralConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import {
-  chunkBuckets,
   chunkStartOf,
   decodeChunk,
   encodeChunk,
@@ -15,19 +14,18 @@ import type { HistoryChunk, HistoryLevel, HistoryRows, PaneView, TimeRange } fro
 import { CENTRAL_KEYS, engineKeyOf } from "../store/central-keys.ts";
 import { StoredJson } from "../store/stored-json.ts";
 import { scanBlock } from "./block-scan.ts";
-import { allOf, blockOf, chunkPlaceOf, chunksBetween, HISTORY_KEYS, textsOf } from "./history-keys.ts";
-import { emptyTotals, HISTORY_TOTALS } from "./history-totals.ts";
+import { ChunkTrim } from "./chunk-trim.ts";
+import { allOf, blockOf, chunksBetween, HISTORY_KEYS, textsOf } from "./history-keys.ts";
+import { emptyTotals, HISTORY_TOTALS, takeKeptFrom } from "./history-totals.ts";
 import type { HistoryTotals, LevelTotals } from "./history-totals.ts";
-import { seriesKeyOf } from "./series-key.ts";
+import { KEPT_FROM } from "./kept-from.ts";
+import { parseSeriesKey, seriesKeyOf } from "./series-key.ts";
 import { TrackedSeries } from "./tracked-series.ts";
 
 /** Chunks that one commit writes: acknowledgements wait for it. */
 const PORTION_BYTES_MAX = 2_097_152;
 /** Groups whose chunks are read at a time. */
 const GROUPS_READ = 32;
-/** Chunks that one commit drops: more than one writes. */
-const DROPPED_BYTES_MAX = 4_194_304;
-const DAY_MS = 86_400_000;
 /** Of 26 accumulators' fields each, about 40 MB. */
 const ROWS_MAX = 200_000;
 
@@ -90,7 +88,6 @@ interface Roll {
  */
 export class SeriesHistory {
   readonly #store: Store;
-  readonly #limits: CentralConfig["history"];
   readonly #rowsMax: number;
   readonly #portionBytesMax: number;
   readonly #series = new Map<string, TrackedSeries>();
@@ -102,7 +99,7 @@ export class SeriesHistory {
   /** What is done once the commit is durable. */
   #onDurable: (() => void)[] = [];
   #unreadableCount = 0;
-  #isTrimBehind = false;
+  readonly #trim: ChunkTrim;
 
   constructor(
     store: Store,
@@ -112,7 +109,7 @@ export class SeriesHistory {
     this.#store = store;
     this.#rowsMax = rowsMax;
     this.#portionBytesMax = portionBytesMax;
-    this.#limits = limits;
+    this.#trim = new ChunkTrim(store, limits);
   }
 
   /** Takes up what is stored, and watches these views from now on. Rejects with `store_read` or `store_write`. */
@@ -126,6 +123,7 @@ export class SeriesHistory {
     if (totals !== null) this.#totals = { ...totals };
     else if (stored !== undefined) await this.#countAnew();
     const known = await this.#restoreSeries();
+    await this.#restoreKept(known);
     await this.#restoreGroups();
     await this.#restoreDirty(monotonicMs);
     for (const series of this.#series.values()) {
@@ -164,7 +162,7 @@ export class SeriesHistory {
 
   /** Whether more is to be dropped at once. */
   get isTrimBehind(): boolean {
-    return this.#isTrimBehind;
+    return this.#trim.isBehind;
   }
 
   /**
@@ -173,7 +171,7 @@ export class SeriesHistory {
    */
   async takeChanges({ monotonicMs, isRolling, trimAtMs }: HistoryTurn): Promise<Change[]> {
     const changes: Change[] = [];
-    if (trimAtMs !== null) await this.#trim(trimAtMs, changes);
+    if (trimAtMs !== null) await this.#drop(trimAtMs, changes);
     this.#noteChanged(monotonicMs, changes);
     if (isRolling) await this.#rollNext(monotonicMs, changes);
     if (this.#areTotalsDirty) changes.push(HISTORY_TOTALS.put(HISTORY_KEYS.totals(), this.#totals));
@@ -251,76 +249,26 @@ export class SeriesHistory {
     for (const done of this.#onDurable.splice(0)) done();
   }
 
-  /**
-   * Drops what is too old, or does not fit, some at a time. What late data may still need to be merged with stays: minutes and
-   * hours, until their panes are final.
-   */
-  async #trim(nowMs: number, changes: Change[]): Promise<void> {
-    this.#isTrimBehind = false;
-    for (const level of HISTORY_LEVELS) {
-      const { retainMs, bytesMax } = this.#limits[level.name];
-      const dueMs = nowMs - retainMs;
-      const boundMs = level.bucketMs < 60_000 ? Infinity : this.#neededFromMs() - DAY_MS;
-      // To begin where the last trim ended spares the store from passing over all that it deleted.
-      const fromMs = (this.#totals[level.name].keptFromMs ?? -Infinity) - level.chunkMs;
-      const range = chunksBetween(level.number, fromMs, Infinity);
-      let left = DROPPED_BYTES_MAX;
-      for await (const { key, value } of this.#store.range(range)) {
-        const endMs = chunkPlaceOf(key).startMs + level.chunkMs;
-        const isOld = endMs <= dueMs;
-        if ((!isOld && this.#totals[level.name].bytes <= bytesMax) || endMs > boundMs) break;
-        if (left <= 0) {
-          this.#isTrimBehind = true;
-          break;
-        }
-        left -= value.length;
-        changes.push({ type: "del", key });
-        this.#drop(level, { endMs, bytes: value.length, buckets: chunkBuckets(value), isOld });
-      }
-    }
+  async #drop(nowMs: number, changes: Change[]): Promise<void> {
+    const { length } = changes;
+    await this.#trim.trim({ nowMs, series: [...this.#series.values()], totals: this.#totals, changes });
+    this.#areTotalsDirty ||= changes.length > length;
     this.#forgetGroups(changes);
-  }
-
-  #drop(
-    { name }: HistoryLevel,
-    dropped: {
-      readonly endMs: number;
-      readonly bytes: number;
-      readonly buckets: number;
-      readonly isOld: boolean;
-    },
-  ): void {
-    const { bytes, keptFromMs, droppedByAge, droppedBySize } = this.#totals[name];
-    this.#totals[name] = {
-      bytes: bytes - dropped.bytes,
-      keptFromMs: Math.max(keptFromMs ?? -Infinity, dropped.endMs),
-      droppedByAge: droppedByAge + (dropped.isOld ? dropped.buckets : 0),
-      droppedBySize: droppedBySize + (dropped.isOld ? 0 : dropped.buckets),
-    };
-    this.#areTotalsDirty = true;
-  }
-
-  /** Panes that start before this, of any series, take nothing any more. */
-  #neededFromMs(): number {
-    let neededFromMs = Infinity;
-    for (const { view, groups } of this.#series.values())
-      if (view !== null && groups.size > 0) neededFromMs = Math.min(neededFromMs, view.dropToMs);
-    return neededFromMs;
   }
 
   /** Groups of which nothing is left. */
   #forgetGroups(changes: Change[]): void {
     const coarsest = HISTORY_LEVELS[HISTORY_LEVELS.length - 1];
-    const keptFromMs = this.#totals[coarsest.name].keptFromMs ?? -Infinity;
     for (const series of this.#series.values()) {
       for (const [group, lastChunkMs] of series.groups) {
-        if (lastChunkMs >= keptFromMs) continue;
+        if (!series.isDropped(coarsest, lastChunkMs)) continue;
         series.groups.delete(group);
         changes.push({ type: "del", key: HISTORY_KEYS.group(series.key, group) });
       }
-      if (series.view !== null || series.groups.size > 0) continue;
+      if (!series.isCleared) continue;
       this.#series.delete(series.key);
       changes.push({ type: "del", key: HISTORY_KEYS.series(series.key) });
+      changes.push({ type: "del", key: HISTORY_KEYS.keptFrom(series.key) });
     }
   }
 
@@ -355,12 +303,12 @@ export class SeriesHistory {
       );
       const rolled = rollUp({ levels, range, partMs, rows, chunks });
       for (const [place, { level, startMs }] of places.entries()) {
-        // What is dropped does not come again with late data.
-        if (startMs < (this.#totals[level.name].keptFromMs ?? -Infinity)) continue;
+        if (series.isDropped(level, startMs)) continue;
         const value = encodeChunk(rolled[place], level, startMs);
         const before = stored[at + place];
         if (before !== undefined && Buffer.compare(before, value) === 0) continue;
         changes.push({ type: "put", key: keys[at + place], value });
+        series.addChunk(level, startMs);
         this.#addBytes(level, value.length - (before?.length ?? 0));
         bytes += value.length;
       }
@@ -427,18 +375,35 @@ export class SeriesHistory {
     for await (const { key: storeKey, value } of this.#store.range(allOf("s"))) {
       const [key] = textsOf(storeKey.subarray(2));
       const record = SERIES.read(value);
-      if (record === null) {
-        this.#unreadableCount += 1;
-        continue;
-      }
-      const { metric, by, rolledToMs } = record;
+      if (record === null) this.#unreadableCount += 1;
+      const { metric, by } = record ?? parseSeriesKey(key);
       const options = { key, metric, by, view: null, levels: HISTORY_LEVELS };
       const series = this.#series.get(key) ?? new TrackedSeries(options);
-      series.rolledToMs = rolledToMs ?? -Infinity;
       this.#series.set(key, series);
+      // One whose record is damaged has chunks that are to go some day.
+      if (record === null) continue;
+      series.rolledToMs = record.rolledToMs ?? -Infinity;
       known.add(key);
     }
     return known;
+  }
+
+  /** In the store of an earlier build the totals tell it, of all series alike. */
+  async #restoreKept(known: ReadonlySet<string>): Promise<void> {
+    for await (const { key, value } of this.#store.range(allOf("k"))) {
+      const [seriesKey] = textsOf(key.subarray(2));
+      const keptFromMs = KEPT_FROM.read(value);
+      if (keptFromMs === null) this.#unreadableCount += 1;
+      else this.#series.get(seriesKey)?.restoreKept(keptFromMs);
+    }
+    const ofAll = takeKeptFrom(this.#totals);
+    if (ofAll === null) return;
+    const changes = [HISTORY_TOTALS.put(HISTORY_KEYS.totals(), this.#totals)];
+    for (const key of known) {
+      this.#series.get(key)?.restoreKept(ofAll);
+      changes.push(KEPT_FROM.put(HISTORY_KEYS.keptFrom(key), ofAll));
+    }
+    await this.#store.commit(changes, { isSync: true });
   }
 
   async #restoreGroups(): Promise<void> {

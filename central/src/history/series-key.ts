@@ -2,3 +2,8 @@
 export function seriesKeyOf(metric: string, by: readonly string[]): string {
   return `${encodeURIComponent(metric)}:${by.map(encodeURIComponent).join(",")}`;
 }
+
+export function parseSeriesKey(key: string): { readonly metric: string; readonly by: readonly string[] } {
+  const [metric, by] = key.split(":");
+  return { metric: decodeURIComponent(metric), by: by === "" ? [] : by.split(",").map(decodeURIComponent) };
+}

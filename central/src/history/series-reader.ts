@@ -68,24 +68,23 @@ export class SeriesReader {
         reason: "bad_request",
         detail: "cursor is not that of a page of this metric by these labels: leave it out to begin anew",
       };
-    const { totals } = this.#history;
-    const step = seriesStep(query, series.levels, totals);
+    const { keptFromMs } = series;
+    const step = seriesStep(query, series.levels, keptFromMs);
     const { level, stepMs } = step;
     const grid = gridOf(query, stepMs);
     const groups = groupsFor(query, series);
     const { fromMs, toMs } = query;
-    const asked = { fromMs, toMs, levels: series.levels, totals, groupCount: groups.length };
+    const asked = { fromMs, toMs, levels: series.levels, keptFromMs, groupCount: groups.length };
     const detail = seriesAdvice(asked, step);
     if (detail !== null) return { reason: "too_much", detail };
     const points = await this.#points({ series, level, grid, groups: new Set(groups), values });
-    const { keptFromMs } = totals[level.name];
     const pendingFromMs = pendingFrom(series, grid);
     return {
       metric: series.metric,
       by: series.by,
       stepMs,
       level: level.name,
-      keptFromMs,
+      keptFromMs: keptFromMs[level.name],
       pendingFromMs,
       series: await columnsOf(points, series.by, values),
       cursor: groups.length < query.limit ? null : (groups.at(-1) ?? null),
@@ -121,8 +120,7 @@ export class SeriesReader {
   /** Where the chunks of the grid stand, as many together as are read at a time. */
   *#chunkPlaces({ series, level, grid, groups }: Asked): Generator<readonly ChunkPlace[]> {
     let places: ChunkPlace[] = [];
-    const keptFromMs = this.#history.totals[level.name].keptFromMs ?? -Infinity;
-    const firstMs = Math.max(chunkStartOf(grid.fromMs, level), keptFromMs);
+    const firstMs = Math.max(chunkStartOf(grid.fromMs, level), series.keptFromMs[level.name] ?? -Infinity);
     for (let startMs = firstMs; startMs < grid.toMs; startMs += level.chunkMs) {
       const keyOf = HISTORY_KEYS.chunksOf({ level: level.number, startMs, series: series.key });
       for (const group of groups) {

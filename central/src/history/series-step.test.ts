@@ -1,7 +1,8 @@
 // Shows which level answers a query, and with which step.
 import { HISTORY_LEVELS, historyLevels } from "@millrace/stream";
 import { expect, test } from "vitest";
-import { emptyTotals, NO_TOTALS } from "./history-totals.ts";
+import { NOTHING_DROPPED } from "./kept-from.ts";
+import type { KeptFrom } from "./kept-from.ts";
 import { seriesStep } from "./series-step.ts";
 
 const SECOND_MS = 1_000;
@@ -16,11 +17,10 @@ function step(
   { maxPoints = 1_000, paneMs = SECOND_MS, kept = {} } = {},
 ) {
   const asked = { stepMs, maxPoints, fromMs: NOW_MS - spanMs, toMs: NOW_MS };
-  const totals = emptyTotals();
+  const keptFromMs: Record<keyof KeptFrom, number | null> = { ...NOTHING_DROPPED };
   for (const [name, backMs] of Object.entries<number>(kept))
-    for (const level of HISTORY_LEVELS)
-      if (level.name === name) totals[level.name] = { ...NO_TOTALS, keptFromMs: NOW_MS - backMs };
-  const { stepMs: chosenMs, level } = seriesStep(asked, historyLevels(paneMs), totals);
+    for (const level of HISTORY_LEVELS) if (level.name === name) keptFromMs[level.name] = NOW_MS - backMs;
+  const { stepMs: chosenMs, level } = seriesStep(asked, historyLevels(paneMs), keptFromMs);
   return [chosenMs, level.name];
 }
 

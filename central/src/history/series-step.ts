@@ -1,5 +1,5 @@
 import type { HistoryLevel } from "@millrace/stream";
-import type { HistoryTotals } from "./history-totals.ts";
+import type { KeptFrom } from "./kept-from.ts";
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
@@ -37,14 +37,14 @@ export interface SeriesStep {
 export function seriesStep(
   { stepMs, maxPoints, fromMs, toMs }: StepAsked,
   levels: readonly HistoryLevel[],
-  totals: HistoryTotals,
+  kept: KeptFrom,
 ): SeriesStep {
   const leastMs = (toMs - fromMs) / maxPoints;
   const wantedMs =
     stepMs ?? STEPS_MS.find((each) => each >= leastMs) ?? Math.ceil(leastMs / STEP_MS_MAX) * STEP_MS_MAX;
   const [finest] = levels;
   const wholeMs = roundUp(wantedMs, finest.bucketMs);
-  const keptFrom = ({ name }: HistoryLevel) => totals[name].keptFromMs ?? -Infinity;
+  const keptFrom = ({ name }: HistoryLevel) => kept[name] ?? -Infinity;
   const reaching = levels.filter((level) => keptFrom(level) <= fromMs);
   const level =
     reaching.findLast(({ bucketMs }) => wholeMs % bucketMs === 0) ??

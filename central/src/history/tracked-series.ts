@@ -1,5 +1,7 @@
-import { historyBlockMs, historyLevels, historyPartMs } from "@millrace/stream";
+import { HISTORY_LEVELS, historyBlockMs, historyLevels, historyPartMs } from "@millrace/stream";
 import type { HistoryLevel, PaneView } from "@millrace/stream";
+import { NOTHING_DROPPED } from "./kept-from.ts";
+import type { KeptFrom } from "./kept-from.ts";
 
 /** When the panes of a block began to differ from what is rolled up of them, and last did; monotonic. */
 export interface DirtyBlock {
@@ -23,6 +25,9 @@ export class TrackedSeries {
   readonly dirty = new Map<number, DirtyBlock>();
   /** By group, the start of the last chunk of the coarsest level that it is in. */
   readonly groups = new Map<string, number>();
+  readonly #chunksFromMs = new Map<HistoryLevel, number>();
+  /** Durable. */
+  #keptFromMs = NOTHING_DROPPED;
 
   constructor(options: {
     readonly key: string;
@@ -54,6 +59,59 @@ export class TrackedSeries {
     return heldFromMs;
   }
 
+  get keptFromMs(): KeptFrom {
+    return this.#keptFromMs;
+  }
+
+  restoreKept(keptFromMs: KeptFrom): void {
+    this.#keptFromMs = keptFromMs;
+    this.#chunksFromMs.clear();
+  }
+
+  /** Whether the chunk of a level that begins then is dropped: it does not come again with late data. */
+  isDropped({ name }: HistoryLevel, startMs: number): boolean {
+    return startMs < (this.#keptFromMs[name] ?? -Infinity);
+  }
+
+  /** Some of its chunks that end then are dropped. */
+  drop({ name }: HistoryLevel, endMs: number): void {
+    this.#keptFromMs = { ...this.#keptFromMs, [name]: Math.max(this.#keptFromMs[name] ?? -Infinity, endMs) };
+  }
+
+  /** No chunk of it that is stored begins before this; Infinity: none is stored. */
+  chunksFromMs(level: HistoryLevel): number {
+    // Those that begin where the last were dropped may not all be gone.
+    return this.#chunksFromMs.get(level) ?? (this.#keptFromMs[level.name] ?? -Infinity) - level.chunkMs;
+  }
+
+  /** No chunk of it begins before this. */
+  passChunks(level: HistoryLevel, toMs: number): void {
+    this.#chunksFromMs.set(level, toMs);
+  }
+
+  /** A chunk is written that begins then. */
+  addChunk(level: HistoryLevel, startMs: number): void {
+    this.#chunksFromMs.set(level, Math.min(this.chunksFromMs(level), startMs));
+  }
+
+  /**
+   * What late data may still be merged with begins here, of levels of a minute and more: an hour is made of minutes, a day of
+   * hours. Its own panes alone count: the time of another stream says nothing of it.
+   */
+  get neededFromMs(): number {
+    return this.view === null ? Infinity : this.view.dropToMs - DAY_MS;
+  }
+
+  /** Nothing of it can be asked for any more: it has no panes, and its groups are forgotten. */
+  get isGone(): boolean {
+    return this.view === null && this.groups.size === 0;
+  }
+
+  /** Nothing of it is stored either. */
+  get isCleared(): boolean {
+    return this.isGone && HISTORY_LEVELS.every((level) => this.chunksFromMs(level) === Infinity);
+  }
+
   /** The block that is due to be rolled up; null: none. New ones come first, and in order of time. */
   dueBlock(nowMs: number, monotonicMs: number): number | null {
     let first: number | null = null;
@@ -74,6 +132,7 @@ export class TrackedSeries {
   }
 }
 
+const DAY_MS = 86_400_000;
 /** How long after its end a block is rolled up for the first time: agents are a few seconds behind. */
 const SETTLE_MS = 30_000;
 /** What still changes waits until it is quiet for so long, */
