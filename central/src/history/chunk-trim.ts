@@ -2,7 +2,7 @@ import type { CentralConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import { chunkBuckets, HISTORY_LEVELS } from "@millrace/stream";
 import type { HistoryLevel } from "@millrace/stream";
-import { chunkPlaceOf, chunksFrom, HISTORY_KEYS } from "./history-keys.ts";
+import { chunkPlaceOf, chunksAt, chunksBetween, HISTORY_KEYS } from "./history-keys.ts";
 import type { LevelTotals } from "./history-totals.ts";
 import { KEPT_FROM } from "./kept-from.ts";
 import type { TrackedSeries } from "./tracked-series.ts";
@@ -99,20 +99,19 @@ export class ChunkTrim {
     const { level } = trim;
     const startMs = series.chunksFromMs(level);
     const endMs = startMs + level.chunkMs;
-    const range = chunksFrom({ level: level.number, startMs, series: series.key });
-    for await (const { key, value } of this.#store.range(range)) {
-      const place = chunkPlaceOf(key);
-      if (place.startMs !== startMs || place.series !== series.key) {
-        series.passChunks(level, place.startMs > startMs ? place.startMs : endMs);
-        return;
-      }
+    const place = chunksAt({ level: level.number, startMs, series: series.key });
+    for await (const { key, value } of this.#store.range(place)) {
       if (trim.bytesLeft <= 0 || !isOver(trim, series, endMs)) return;
       trim.bytesLeft -= value.length;
       trim.changes.push({ type: "del", key });
       series.drop(level, endMs);
       drop(trim, value, isOld(trim, series, endMs));
     }
-    series.passChunks(level, Infinity);
+    const { to } = chunksBetween(level.number, startMs, Infinity);
+    let nextMs = Infinity;
+    for await (const { key } of this.#store.range({ from: place.to, to, limit: 1 }))
+      nextMs = Math.max(chunkPlaceOf(key).startMs, endMs);
+    series.passChunks(level, nextMs);
   }
 }
 

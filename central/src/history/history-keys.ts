@@ -54,10 +54,10 @@ export function chunksBetween(level: number, fromMs: number, toMs: number): KeyR
   return { from: at(fromMs), to: Number.isFinite(toMs) ? at(toMs) : join("hc", Uint8Array.of(level + 1)) };
 }
 
-/** The chunks of a level from that of a series on that begins then: the series' own of that time are the first. */
-export function chunksFrom({ level, startMs, series }: Omit<ChunkPlace, "group">): KeyRange {
-  const { from, to } = chunksBetween(level, startMs, Infinity);
-  return { from: join(from, text(series)), to };
+/** The chunks of a series that begin then. */
+export function chunksAt({ level, startMs, series }: Omit<ChunkPlace, "group">): KeyRange {
+  const { from } = chunksBetween(level, startMs, Infinity);
+  return { from: join(from, text(series)), to: join(from, encoder.encode(`${series}\u{1}`)) };
 }
 
 export function chunkPlaceOf(key: Uint8Array): ChunkPlace {
