@@ -570,6 +570,38 @@ test("panes are read some at a time: what leaves them meanwhile, or changes, cou
   expect(points).toEqual(Object.fromEntries(Object.entries(truth).map(([key, { count }]) => [key, count])));
 });
 
+test("a query that is overtaken by one roll-up after another still has every reading", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS, { latenessMs: 2_000 })] });
+  await world.take([reading(world.nowMs, 1)]);
+  await world.turn();
+  let moments = 0;
+  const reader = new SeriesReader(world.store, world.history, async () => {
+    moments += 1;
+    if (moments > 20) return;
+    await world.take([reading(world.nowMs, 1)]);
+    await world.pass(8 * MINUTE_MS, 10_000);
+  });
+  const { taken } = world;
+  const query = {
+    metric: "t",
+    by: null,
+    group: {},
+    values: ["count"],
+    limit: 10,
+    maxPoints: 10,
+    cursor: null,
+  };
+  const page = await reader.page({
+    ...query,
+    fromMs: START_MS - DAY_MS,
+    toMs: START_MS + DAY_MS,
+    stepMs: 12 * HOUR_MS,
+  });
+  if ("reason" in page) throw new Error(page.detail);
+  const counts = page.series.flatMap(({ values }) => values["count"].map((count) => count ?? 0));
+  expect([counts.reduce((sum, count) => sum + count, 0), moments < 8]).toEqual([taken.length, true]);
+});
+
 test("pages of groups, by label and in order", async () => {
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
   const machines = ["m1", "m2", "m3", "m4"];

@@ -197,7 +197,8 @@ export class SeriesHistory {
   work(nowMs: number, monotonicMs: number, onFailed: (error: unknown) => void): void {
     if (this.#block !== null) return;
     for (const series of this.#series.values()) {
-      const blockMs = series.view === null ? null : series.dueBlock(nowMs, monotonicMs);
+      const isKept = series.view === null || series.overtakenCount > 0;
+      const blockMs = isKept ? null : series.dueBlock(nowMs, monotonicMs);
       if (blockMs === null) continue;
       this.#startRead({ series, blockMs, isStale: false }, blockMs, onFailed);
       // The next time the others come first.

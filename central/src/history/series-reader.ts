@@ -30,7 +30,8 @@ const CHUNKS_READ = 100;
 const PANES_MERGED = 5_000;
 /** Panes that are read from the store where they have left memory before they were rolled up. */
 const PANES_READ_MAX = 500_000;
-const ATTEMPTS_MAX = 3;
+/** What is rolled up overtakes a query so often; then it waits for the query. */
+const OVERTAKEN_MAX = 2;
 
 /** `too_much`: more than an answer may hold. */
 export type SeriesRefusal = {
@@ -92,14 +93,28 @@ export class SeriesReader {
   }
 
   async #points(asked: Asked): Promise<Map<string, SeriesPoints>> {
-    for (let attempt = 1; ; attempt++) {
-      const { rolledToMs } = asked.series;
-      const points = await this.#rolled(asked);
-      const isMoveTaken = attempt === ATTEMPTS_MAX;
-      const isMoved = !(await this.#addPanes(asked, points, { rolledToMs, isMoveTaken }));
-      // What has been rolled up since may have left the panes: all anew.
-      if (!isMoved) return points;
+    for (let overtaken = 0; overtaken < OVERTAKEN_MAX; overtaken++) {
+      const points = await this.#tryPoints(asked);
+      if (points !== null) return points;
     }
+    const { series } = asked;
+    series.overtakenCount += 1;
+    try {
+      // At most the block that is at work is rolled up yet.
+      for (;;) {
+        const points = await this.#tryPoints(asked);
+        if (points !== null) return points;
+      }
+    } finally {
+      series.overtakenCount -= 1;
+    }
+  }
+
+  /** Null: what has been rolled up since may have left the panes: all anew. */
+  async #tryPoints(asked: Asked): Promise<Map<string, SeriesPoints> | null> {
+    const { rolledToMs } = asked.series;
+    const points = await this.#rolled(asked);
+    return (await this.#addPanes(asked, points, rolledToMs)) ? points : null;
   }
 
   /** What the chunks have. */
@@ -149,17 +164,13 @@ export class SeriesReader {
 
   /**
    * What is only in panes: those in memory, some at a time, each as it is durable, and those in the store that have left it. False:
-   * more has been rolled up since; not where that is to be taken as it is.
+   * more has been rolled up since.
    */
-  async #addPanes(
-    asked: Asked,
-    points: Map<string, SeriesPoints>,
-    { rolledToMs, isMoveTaken }: { readonly rolledToMs: number; readonly isMoveTaken: boolean },
-  ): Promise<boolean> {
+  async #addPanes(asked: Asked, points: Map<string, SeriesPoints>, rolledToMs: number): Promise<boolean> {
     const { series, grid, groups, values } = asked;
     const { view } = series;
     await this.#durableMoment();
-    if (series.rolledToMs !== rolledToMs && !isMoveTaken) return false;
+    if (series.rolledToMs !== rolledToMs) return false;
     const fromMs = Math.max(grid.fromMs, rolledToMs);
     if (view === null || fromMs >= grid.toMs) return true;
     const from = historyFields(view.layout.accumulators);
@@ -193,7 +204,7 @@ export class SeriesReader {
       if (atMs >= grid.toMs) break;
       await setImmediate();
       await this.#durableMoment();
-      if (series.rolledToMs !== rolledToMs && !isMoveTaken) return false;
+      if (series.rolledToMs !== rolledToMs) return false;
     }
     const plain = paneLayoutOf(view.layout.paneMs, view.layout.accumulators);
     for (const { startMs, endMs } of gone) {
@@ -206,7 +217,7 @@ export class SeriesReader {
         if (pane !== null) add(parts.startMs, parts.group, pane.fields);
       }
     }
-    return true;
+    return series.rolledToMs === rolledToMs;
   }
 }
 

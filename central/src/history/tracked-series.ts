@@ -25,6 +25,8 @@ export class TrackedSeries {
   readonly dirty = new Map<number, DirtyBlock>();
   /** By group, the start of the last chunk of the coarsest level that it is in. */
   readonly groups = new Map<string, number>();
+  /** Queries that one roll-up after another has overtaken: while there are any, no other begins. */
+  overtakenCount = 0;
   readonly #chunksFromMs = new Map<HistoryLevel, number>();
   /** Durable. */
   #keptFromMs = NOTHING_DROPPED;
