@@ -53,7 +53,8 @@ test(
     await until("it says so", () => simulator.log.includes("Kafka is away"));
     await server.start();
     expect(await simulator.exit()).toBe(0);
-    expect(simulator.log.match(/Kafka is away/g)).toHaveLength(1);
+    // Not for each try; a broker that begins may go away once more.
+    expect(simulator.log.match(/Kafka is away/g)?.length).toBeLessThan(4);
     expect(simulator.log).toContain("Kafka is back");
 
     const records = await topicRecords(server.address, "shop.orders");
