@@ -2,9 +2,8 @@ import { request as httpRequest } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { CentralConfig } from "@millrace/config";
-import { MillraceError, reasonOf } from "@millrace/runtime";
+import { MillraceError, reasonOf, urlHost } from "@millrace/runtime";
 import { readOwnToken } from "../api/own-token.ts";
-import { urlHost } from "./url-host.ts";
 
 const ANSWER_TIMEOUT_MS = 5_000;
 /** Nothing more comes of what is being sent. */

@@ -9,6 +9,7 @@ import {
   onStopSignals,
   prepareDataFolder,
   reasonOf,
+  urlHost,
 } from "@millrace/runtime";
 import type { Command, ExitCode, Logger } from "@millrace/runtime";
 import { embeddedAssets, folderAssets } from "../api/assets.ts";
@@ -19,7 +20,6 @@ import { centralVersion } from "../central-version.ts";
 import { CENTRAL_STORE_FORMAT } from "../state/central-state.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 import { loadBoth } from "./load-both.ts";
-import { urlHost } from "./url-host.ts";
 
 export const RUN_COMMAND: Command = {
   summary: "run central until it is stopped",

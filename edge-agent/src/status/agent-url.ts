@@ -1,4 +1,5 @@
 import type { AgentConfig } from "@millrace/config";
+import { urlHost } from "@millrace/runtime";
 
 /** What listens on every address is asked on this machine's own. */
 const EVERY_ADDRESS: ReadonlyMap<string, string> = new Map([
@@ -8,6 +9,5 @@ const EVERY_ADDRESS: ReadonlyMap<string, string> = new Map([
 
 /** Where the running agent that a configuration describes answers, without a path. */
 export function agentUrl({ http: { host, port } }: Pick<AgentConfig, "http">): string {
-  const asked = EVERY_ADDRESS.get(host) ?? host;
-  return `http://${asked.includes(":") ? `[${asked}]` : asked}:${port}`;
+  return `http://${urlHost(EVERY_ADDRESS.get(host) ?? host)}:${port}`;
 }

@@ -29,4 +29,5 @@ export * from "./read-buffers.ts";
 export * from "./run-main.ts";
 export * from "./shutdown.ts";
 export * from "./system-monotonic-us.ts";
+export * from "./url-host.ts";
 export * from "./version.ts";
