@@ -1,9 +1,7 @@
 // Reading a topic into central: where it goes on after a crash, what it does about a topic that is not there, partitions that
 // are added, partitions that another program reads in its group, brokers that are away, records that retention has deleted, and partitions far ahead of others.
-import type { RecordStreamConfig } from "@millrace/config";
 import { silentLogger } from "@millrace/runtime";
 import type { Clock, Logger } from "@millrace/runtime";
-import type { WindowSpec } from "@millrace/stream";
 import { SimulatedTime } from "@millrace/testkit";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { CENTRAL_KEYS } from "../store/central-keys.ts";
@@ -11,21 +9,9 @@ import { CrashingStore } from "../crashing-store.test-support.ts";
 import { FakeKafka } from "./fake-kafka.test-support.ts";
 import { KafkaRecordSource } from "./kafka-record-source.ts";
 import { openCentral } from "./open-central.test-support.ts";
-import { AMOUNT, bytesOf, ORDERS } from "./staged-records.test-support.ts";
+import { AMOUNT, AMOUNT_1M, bytesOf, KAFKA_ORDERS } from "./staged-records.test-support.ts";
 
 const NOW = 1_700_000_040_000;
-const KAFKA = { brokers: ["k:1"], topic: "orders", clientId: "c", group: "g", tls: null, sasl: null };
-const STREAM: RecordStreamConfig = { ...ORDERS, kafka: KAFKA };
-const WINDOW: WindowSpec = {
-  name: "amount_1m",
-  metric: "amount",
-  kind: "aligned",
-  sizeMs: 60_000,
-  slideMs: 60_000,
-  offsetMs: 0,
-  latenessMs: 86_400_000,
-  by: [],
-};
 
 const logged: { readonly cause: string; readonly reason: unknown }[] = [];
 const told: string[] = [];
@@ -44,7 +30,7 @@ async function start(
   kafka: FakeKafka,
   store = new CrashingStore(),
   time = new SimulatedTime(NOW),
-  latenessMs = WINDOW.latenessMs,
+  latenessMs = AMOUNT_1M.latenessMs,
 ) {
   let isAlive = true;
   let readBytes = 0;
@@ -56,8 +42,8 @@ async function start(
   };
   const central = await openCentral({
     agents: [],
-    pipeline: { metrics: [AMOUNT], windows: [{ ...WINDOW, latenessMs }] },
-    records: [STREAM],
+    pipeline: { metrics: [AMOUNT], windows: [{ ...AMOUNT_1M, latenessMs }] },
+    records: [KAFKA_ORDERS],
     store,
     clock,
   });

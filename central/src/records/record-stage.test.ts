@@ -4,7 +4,7 @@ import { labelsKey } from "@millrace/stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { RecordTotals } from "./record-totals.ts";
-import { bytesOf, ORDERS, StagedRecords } from "./staged-records.test-support.ts";
+import { bytesOf, KAFKA_ORDERS, ORDERS, StagedRecords } from "./staged-records.test-support.ts";
 
 const NOW = 1_700_000_000_000;
 const order = (id: number | string, t = NOW, changes: Readonly<Record<string, unknown>> = {}) => ({
@@ -247,8 +247,7 @@ test("positions of another source mean nothing, ids do", async () => {
   const world = new StagedRecords(NOW);
   world.take({ values: [bytesOf(order(1))] });
   world.commit();
-  const kafka = { brokers: ["k:1"], topic: "orders", clientId: "c", group: "g", tls: null, sasl: null };
-  const moved = new StagedRecords(NOW, { ...ORDERS, kafka });
+  const moved = new StagedRecords(NOW, KAFKA_ORDERS);
   const { record, ids } = world.kept;
   if (record === null) throw new Error("nothing was committed");
   await moved.stage.restore(

@@ -1,31 +1,24 @@
 // A stream that gets another name would read its topic from the start, into windows that have its records.
 import type { PipelineMetric, RecordStreamConfig } from "@millrace/config";
-import type { WindowSpec } from "@millrace/stream";
 import { SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { CrashingStore } from "../crashing-store.test-support.ts";
 import { openCentral } from "./open-central.test-support.ts";
-import { AMOUNT, bytesOf, ORDERS } from "./staged-records.test-support.ts";
+import { AMOUNT, AMOUNT_1M, bytesOf, KAFKA_ORDERS } from "./staged-records.test-support.ts";
 
 const NOW = 1_700_000_040_000;
-const KAFKA = { brokers: ["k:1"], topic: "orders", clientId: "c", group: "g", tls: null, sasl: null };
-const STREAM: RecordStreamConfig = { ...ORDERS, kafka: KAFKA };
-const WINDOW: WindowSpec = {
-  name: "amount_1m",
-  metric: "amount",
-  kind: "aligned",
-  sizeMs: 60_000,
-  slideMs: 60_000,
-  offsetMs: 0,
-  latenessMs: 86_400_000,
-  by: [],
-};
 
 async function storeWithOrders(): Promise<CrashingStore> {
   const store = new CrashingStore();
   const time = new SimulatedTime(NOW);
-  const pipeline = { metrics: [AMOUNT], windows: [WINDOW] };
-  const central = await openCentral({ agents: [], pipeline, records: [STREAM], store, clock: time.clock() });
+  const pipeline = { metrics: [AMOUNT], windows: [AMOUNT_1M] };
+  const central = await openCentral({
+    agents: [],
+    pipeline,
+    records: [KAFKA_ORDERS],
+    store,
+    clock: time.clock(),
+  });
   const values = [bytesOf({ id: 1, t: NOW, region: "北京", amount: 1 })];
   const taken = central.offerRecords("orders", {
     partition: 0,
@@ -50,12 +43,12 @@ function ofStream(stream: string, name = "amount"): PipelineMetric {
 
 async function reopen(metric: PipelineMetric, streams: readonly RecordStreamConfig[]) {
   const store = await storeWithOrders();
-  const pipeline = { metrics: [metric], windows: [{ ...WINDOW, metric: metric.name }] };
+  const pipeline = { metrics: [metric], windows: [{ ...AMOUNT_1M, metric: metric.name }] };
   const clock = new SimulatedTime(NOW).clock();
   return openCentral({ agents: [], pipeline, records: streams, store, clock });
 }
 
-const SALES: RecordStreamConfig = { ...STREAM, name: "sales" };
+const SALES: RecordStreamConfig = { ...KAFKA_ORDERS, name: "sales" };
 
 test("a stream of another name that would count a topic once more is refused, and the one before named", async () => {
   await expect(reopen(ofStream("sales"), [SALES])).rejects.toMatchObject({
@@ -64,12 +57,14 @@ test("a stream of another name that would count a topic once more is refused, an
       /stream sales would read topic orders .* amount already, as stream orders/,
     ),
   });
-  await expect(reopen(ofStream("sales"), [STREAM, SALES])).rejects.toMatchObject({ code: "records_again" });
+  await expect(reopen(ofStream("sales"), [KAFKA_ORDERS, SALES])).rejects.toMatchObject({
+    code: "records_again",
+  });
 });
 
 test("into metrics of other names, from another topic, or posted, it is a stream as any other", async () => {
   await reopen(ofStream("sales", "sales_amount"), [SALES]);
-  await reopen(ofStream("sales"), [{ ...SALES, kafka: { ...KAFKA, topic: "sales" } }]);
+  await reopen(ofStream("sales"), [{ ...SALES, kafka: { ...KAFKA_ORDERS.kafka, topic: "sales" } }]);
   await reopen(ofStream("sales"), [{ ...SALES, kafka: null }]);
-  await reopen(ofStream("orders"), [STREAM]);
+  await reopen(ofStream("orders"), [KAFKA_ORDERS]);
 });

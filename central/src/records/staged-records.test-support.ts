@@ -1,5 +1,5 @@
 import type { PipelineMetric, RecordStreamConfig } from "@millrace/config";
-import type { PaneRows } from "@millrace/stream";
+import type { PaneRows, WindowSpec } from "@millrace/stream";
 import { labelsKey, ratio } from "@millrace/stream";
 import { numberOf } from "../store/central-keys.ts";
 import { RecordStage } from "./record-stage.ts";
@@ -17,6 +17,12 @@ export const ORDERS: RecordStreamConfig = {
   dedupeIdsMax: 10_000,
 };
 
+/** The same from a topic. */
+export const KAFKA_ORDERS = {
+  ...ORDERS,
+  kafka: { brokers: ["k:1"], topic: "orders", clientId: "c", group: "g", tls: null, sasl: null },
+} satisfies RecordStreamConfig;
+
 const SOURCE = {
   kind: "records",
   stream: "orders",
@@ -31,6 +37,16 @@ export const AMOUNT: PipelineMetric = {
   name: "amount",
   accumulate: ["count", "sum"],
   source: { ...SOURCE, measure: { ...MEASURE, metric: "amount", path: ["amount"], map: null } },
+};
+export const AMOUNT_1M: WindowSpec = {
+  name: "amount_1m",
+  metric: "amount",
+  kind: "aligned",
+  sizeMs: 60_000,
+  slideMs: 60_000,
+  offsetMs: 0,
+  latenessMs: 86_400_000,
+  by: [],
 };
 export const FAILED: PipelineMetric = {
   ...COMMON,

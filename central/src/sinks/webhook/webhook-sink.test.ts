@@ -102,7 +102,17 @@ async function place(options: { readonly isSecure?: boolean; readonly timeoutMs?
     log,
   });
   onTestFinished(() => sink.close());
-  return { receiver, sink, log, book };
+  const runnerIn = (time: SimulatedTime) =>
+    new SinkRunner({
+      target: sink,
+      stream: new AlarmStream(() => [...book.values()], { isNotified: true }),
+      mark: null,
+      retentionMs: 86_400_000,
+      clock: time.clock(),
+      random: new SeededRandom(1),
+      log,
+    });
+  return { receiver, sink, log, book, runnerIn };
 }
 
 test("a post is Alertmanager's, version 4, and carries the secret header", async () => {
@@ -275,18 +285,10 @@ test.each([
   ["more alarms of one group than are written at a time", Array.from({ length: 600 }, () => "broken")],
   ["many groups", Array.from({ length: 12 }, (_, at) => `broken-${at}`)],
 ])("%s that a receiver always fails at hold up none of the others", async (_, rules) => {
-  const { receiver, sink, book, log } = await place();
+  const { receiver, runnerIn } = await place();
   for (const rule of rules) receiver.failsAt.add(rule);
   const time = new SimulatedTime(START_MS);
-  const runner = new SinkRunner({
-    target: sink,
-    stream: new AlarmStream(() => [...book.values()], { isNotified: true }),
-    mark: null,
-    retentionMs: 86_400_000,
-    clock: time.clock(),
-    random: new SeededRandom(1),
-    log,
-  });
+  const runner = runnerIn(time);
   const of = (rule: string) => receiver.posts.filter(({ body }) => body.groupLabels.alertname === rule);
   runner.start();
   await time.run(10);
@@ -309,17 +311,9 @@ test.each([
 });
 
 test("a receiver that is down for an hour gets the latest of each alarm, once", async () => {
-  const { receiver, sink, book, log } = await place();
+  const { receiver, book, runnerIn } = await place();
   const time = new SimulatedTime(START_MS);
-  const runner = new SinkRunner({
-    target: sink,
-    stream: new AlarmStream(() => [...book.values()], { isNotified: true }),
-    mark: null,
-    retentionMs: 86_400_000,
-    clock: time.clock(),
-    random: new SeededRandom(1),
-    log,
-  });
+  const runner = runnerIn(time);
   const change = (next: AlarmView) => {
     book.set(next.id, next);
     runner.offer([next]);
