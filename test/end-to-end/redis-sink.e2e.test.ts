@@ -113,6 +113,11 @@ class Plant {
     await until(`the trouble is ${code}`, () => this.runner.view.code === code);
   }
 
+  /** So often since the start. */
+  async saidUp(times: number): Promise<void> {
+    await until("it is said to be up again", () => this.log.messages("info").length >= times);
+  }
+
   get counts(): Record<string, string> {
     const entries = [...this.history.values()].map(
       ({ group, startMs, values }) => [`${group["region"]}:${startMs}`, String(values["count"])] as const,
@@ -337,6 +342,7 @@ test(
     await plant.troubled("redis_out_of_memory");
     await redis.config("SET", "maxmemory", "0");
     await expectTruth(plant, redis);
+    await plant.saidUp(1);
     // Another program has taken one of its keys.
     await redis.rename("order_monitor", "aside");
     await redis.set("order_monitor", "somebody else's");
@@ -344,11 +350,13 @@ test(
     await plant.troubled("redis_rejected");
     await redis.rename("aside", "order_monitor");
     await expectTruth(plant, redis);
+    await plant.saidUp(2);
     await redis.replicaof("127.0.0.1", 1);
     plant.revise();
     await plant.troubled("redis_readonly");
     await redis.replicaof("NO", "ONE");
     await expectTruth(plant, redis);
+    await plant.saidUp(3);
     // It rewrites its file as a snapshot, whose keys it loads slowly.
     await redis.bgrewriteaof();
     await until("it is rewritten", async () =>
@@ -360,7 +368,7 @@ test(
     await plant.troubled("redis_loading");
     await starting;
     await expectTruth(plant, redis);
-    await until("it is said to be up again", () => plant.log.messages("info").length > 0);
+    await plant.saidUp(4);
   },
 );
 
