@@ -51,8 +51,9 @@ export class PartitionClock {
     this.#lost = record.lost ?? [];
   }
 
-  /** Records after this event time are gone; how late they were, the next one tells. Until then: all from there on. */
-  lose(fromMs: number): void {
+  /** Records behind its last are gone, which may be as late as that; how late they were, the next one tells. Until then: all from there on. */
+  lose(outOfOrdernessMs: number): void {
+    const fromMs = this.latestMs === -Infinity ? -TIME_MS_MAX : this.latestMs - outOfOrdernessMs;
     this.#lost = mergeRanges([...this.#lost, { startMs: fromMs, endMs: TIME_MS_MAX }], LOST_RANGES_MAX);
   }
 

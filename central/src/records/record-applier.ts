@@ -67,7 +67,7 @@ export class RecordApplier {
       await this.#applyRows(stage, moment);
       await this.#applyRules(stage, moment);
       this.#quarantine(stage, moment);
-      trustedTime.recordsSaid(stage.leadMs);
+      trustedTime.recordsSaid(stage.clock.leadMs);
     }
     return answers;
   }

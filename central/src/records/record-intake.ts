@@ -45,7 +45,7 @@ export class RecordIntake {
 
   /** Where a stream is to be read on, in each partition that is known. */
   positions(stream: string): ReadonlyMap<number, RecordPosition> {
-    const partitions = this.#stage(stream)?.partitions ?? [];
+    const partitions = this.#stage(stream)?.clock.export() ?? [];
     return new Map(partitions.map(({ partition, next, topicId }) => [partition, { next, topicId }]));
   }
 

@@ -194,12 +194,12 @@ test("watermarks: behind the latest record, null before it; once idle with the t
   const world = new StagedRecords(NOW);
   world.stage.expect([0, 1], 0);
   world.take({ values: [bytesOf(order(1, NOW - 3_600_000))], isAtEnd: false });
-  const now = (monotonicMs: number) => world.stage.watermarks(monotonicMs);
+  const now = (monotonicMs: number) => world.stage.clock.watermarks(monotonicMs);
   expect(now(100_000)).toEqual([
     { partition: 0, watermarkMs: NOW - 3_605_000, isIdle: false },
     { partition: 1, watermarkMs: null, isIdle: false },
   ]);
-  expect(world.stage.timeMs(100_000)).toBe(-Infinity);
+  expect(world.stage.clock.timeMs(100_000)).toBe(-Infinity);
   world.monotonicMs = 100_000;
   world.take({ values: [], nextOffset: 1, offsets: [], isAtEnd: true });
   world.stage.atEnd(1, true, 100_000);
@@ -209,7 +209,7 @@ test("watermarks: behind the latest record, null before it; once idle with the t
     { partition: 0, watermarkMs: NOW - 3_605_000 + 130_000, isIdle: true },
     { partition: 1, watermarkMs: NOW - 3_605_000 + 130_000, isIdle: true },
   ]);
-  expect(world.stage.timeMs(130_000)).toBe(NOW - 3_600_000 + 130_000);
+  expect(world.stage.clock.timeMs(130_000)).toBe(NOW - 3_600_000 + 130_000);
 });
 
 test("a partition that is read to its end and idle sets nothing aside when it goes on, while the others are within the horizon", () => {
@@ -300,18 +300,18 @@ test("records that the source has lost are counted, with the time that they may 
     lost: 100,
   });
   expect(world.stage.totals).toMatchObject({ received: 1, lost: 100 });
-  expect(world.stage.partitions).toMatchObject([
+  expect(world.stage.clock.export()).toMatchObject([
     { next: 101, lost: [{ startMs: NOW - 105_000, endMs: 8.64e15 }] },
   ]);
   world.commit();
   await world.crash();
   world.take({ values: [bytesOf(order(2, NOW - 40_000)), bytesOf(order(3))] });
-  expect(world.stage.partitions).toMatchObject([
+  expect(world.stage.clock.export()).toMatchObject([
     { next: 103, lost: [{ startMs: NOW - 105_000, endMs: NOW - 35_000 }] },
   ]);
   world.finalToMs = NOW - 35_000;
   world.take({ values: [] });
-  expect(world.stage.partitions[0].lost).toBeUndefined();
+  expect(world.stage.clock.export()[0].lost).toBeUndefined();
 });
 
 test("a loss close behind another takes nothing from what the first may have been of", () => {
@@ -321,7 +321,9 @@ test("a loss close behind another takes nothing from what the first may have bee
   world.take({ values: [bytesOf(order(2, NOW - 40_000))] });
   world.take({ values: [], offsets: [], nextOffset: 21, resumedAt: 21 });
   world.take({ values: [bytesOf(order(3))] });
-  expect(world.stage.partitions).toMatchObject([{ lost: [{ startMs: NOW - 105_000, endMs: NOW + 5_000 }] }]);
+  expect(world.stage.clock.export()).toMatchObject([
+    { lost: [{ startMs: NOW - 105_000, endMs: NOW + 5_000 }] },
+  ]);
 });
 
 test("a source that was made anew is read from its start, and says so", () => {
@@ -339,7 +341,7 @@ test("a source that was made anew is read from its start, and says so", () => {
     taken: 1,
     duplicates: 1,
   });
-  expect(world.stage.partitions).toMatchObject([
+  expect(world.stage.clock.export()).toMatchObject([
     { next: 2, lost: [{ startMs: NOW - 6_000, endMs: NOW + 5_000 }] },
   ]);
 });
@@ -361,8 +363,8 @@ test.each([
     world.commit();
   }
   const { stage, monotonicMs, nowMs } = world;
-  expect(stage.timeMs(monotonicMs)).toBe(nowMs);
-  expect(stage.watermarks(monotonicMs)).toEqual([
+  expect(stage.clock.timeMs(monotonicMs)).toBe(nowMs);
+  expect(stage.clock.watermarks(monotonicMs)).toEqual([
     { partition: 0, watermarkMs: nowMs - 5_000, isIdle: false },
     { partition: 1, watermarkMs: nowMs - 5_000, isIdle: true },
   ]);
@@ -371,7 +373,7 @@ test.each([
 
 test("junk after good records: idle as if nothing came, also where each batch is seen before its end", () => {
   const world = new StagedRecords(NOW);
-  const isIdle = () => world.stage.watermarks(world.monotonicMs)[1].isIdle;
+  const isIdle = () => world.stage.clock.watermarks(world.monotonicMs)[1].isIdle;
   for (const partition of [0, 1]) world.take({ partition, values: [bytesOf(order(partition))] });
   for (let second = 0; second < 29; second += 1) {
     world.monotonicMs += 1_000;
@@ -392,5 +394,8 @@ test("a partition that was not read yet holds the others, however long that take
   world.take({ values: [bytesOf(order(1))] });
   world.monotonicMs += 3_600_000;
   world.take({ values: [bytesOf(order(2, NOW + 3_600_000))] });
-  expect(world.stage.watermarks(world.monotonicMs)[1]).toMatchObject({ watermarkMs: null, isIdle: false });
+  expect(world.stage.clock.watermarks(world.monotonicMs)[1]).toMatchObject({
+    watermarkMs: null,
+    isIdle: false,
+  });
 });

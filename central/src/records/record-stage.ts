@@ -10,14 +10,14 @@ import { TableFollower } from "./changes/table-follower.ts";
 import type { ReadChange, TableRecord } from "./changes/table-follower.ts";
 import { IdLog } from "./id-log.ts";
 import type { RecordWatchBook } from "./record-watch-book.ts";
-import { PartitionClock } from "./partition-clock.ts";
-import type { PartitionRecord } from "./partition-clock.ts";
+import type { PartitionClock, PartitionRecord } from "./partition-clock.ts";
 import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 import { RecordColumnsBuffer } from "./record-columns-buffer.ts";
 import { NO_RECORDS } from "./record-totals.ts";
 import type { RecordTotals } from "./record-totals.ts";
 import { spanAt } from "./span-at.ts";
+import { StreamClock } from "./stream-clock.ts";
 
 /** What of a stream survives a restart, beside its ids. */
 export interface StreamRecord {
@@ -108,14 +108,12 @@ export class RecordStage {
   readonly #follower: TableFollower | null;
   /** Of batches whose rows are loaded, by place; null: a tombstone. */
   readonly #changes = new WeakMap<RecordBatch, readonly (ReadChange | RecordRefusal | null)[]>();
-  readonly #partitions = new Map<number, PartitionClock>();
+  readonly clock: StreamClock;
   readonly #verdicts: IdVerdict[] = [];
   /** By row of a block: its place in the batch. */
   readonly #places = new Int32Array(BLOCK);
   #totals: RecordTotals = NO_RECORDS;
   #idsWatermarkMs = -Infinity;
-  /** The stream's time less the monotonic one, at the record that was latest. */
-  #leadMs = -Infinity;
   #isDirty = false;
   #refused: RefusedRecord[] = [];
   /** Records of the future since the last one of now. */
@@ -130,6 +128,7 @@ export class RecordStage {
     this.topic = kafka?.topic ?? null;
     this.source = kafka === null ? "http" : `kafka ${kafka.topic}`;
     this.#config = config;
+    this.clock = new StreamClock(config);
     const own = metrics.filter(({ source }) => source.kind === "records" && source.stream === name);
     this.watches = watches.filter(({ rule }) => rule.stream === name);
     this.#watchedMeasures = this.watches.map(({ rule }) =>
@@ -179,10 +178,8 @@ export class RecordStage {
     monotonicMs: number,
   ): Promise<void> {
     this.#totals = { ...NO_RECORDS, ...record.totals };
-    if (record.timeMs !== null) this.#leadMs = record.timeMs - monotonicMs;
-    if (record.source === this.source)
-      for (const each of record.partitions)
-        this.#partitions.set(each.partition, new PartitionClock(each, monotonicMs));
+    const partitions = record.source === this.source ? record.partitions : [];
+    this.clock.restore(partitions, record.timeMs, monotonicMs);
     if (record.table !== undefined) this.#follower?.restore(record.table);
     this.#log.begin(record.idsFrom);
     if (record.ids === null) return;
@@ -197,19 +194,7 @@ export class RecordStage {
 
   /** The partitions of the source, as far as it knows them; those that are new begin at their first record. */
   expect(partitions: readonly number[], monotonicMs: number): void {
-    const isFirst = this.#partitions.size === 0;
-    for (const partition of partitions) {
-      if (this.#partitions.has(partition)) continue;
-      // One that is added to a stream owes nothing of the time before.
-      const joinedMs = isFirst ? TIME_MS_MIN : this.#joinMs(monotonicMs);
-      const record = { partition, next: 0, latestMs: null, joinedMs };
-      this.#partitions.set(partition, new PartitionClock(record, monotonicMs));
-      this.#isDirty = true;
-    }
-  }
-
-  get partitions(): readonly PartitionRecord[] {
-    return [...this.#partitions.values()].map((partition) => partition.export());
+    if (this.clock.expect(partitions, monotonicMs)) this.#isDirty = true;
   }
 
   get totals(): RecordTotals {
@@ -263,7 +248,7 @@ export class RecordStage {
   /** Judges a batch, and adds what it brings to the panes. What it changes is to be committed before anybody is told. */
   take(batch: RecordBatch, moment: StageMoment): RecordOutcome {
     this.expect([batch.partition], moment.monotonicMs);
-    const clock = this.#clockOf(batch.partition);
+    const clock = this.clock.get(batch.partition);
     const before = this.#totals;
     clock.forgetLost(moment.finalToMs);
     if (batch.damage !== undefined) {
@@ -291,8 +276,7 @@ export class RecordStage {
         this.#takeBlock(batch, from, Math.min(from + BLOCK, count), { clock, moment, refuse });
     if (count > skippedCount) {
       this.#add({ received: count - skippedCount });
-      if (clock.latestMs > -Infinity)
-        this.#leadMs = Math.max(this.#leadMs, clock.latestMs - moment.monotonicMs);
+      this.clock.reached(clock, moment.monotonicMs);
     }
     this.atEnd(batch.partition, batch.isAtEnd, moment.monotonicMs);
     clock.next = Math.max(clock.next, batch.nextOffset ?? firstOffset + count);
@@ -302,19 +286,19 @@ export class RecordStage {
 
   /** Where it was in the topic of before, if this batch is the first of one that was made anew. */
   endedAt({ partition, topicId }: RecordBatch): number | null {
-    const clock = this.#partitions.get(partition);
+    const clock = this.clock.find(partition);
     return clock?.isOfAnother(topicId) === true ? clock.next : null;
   }
 
   /** Whether all that there was of a partition has been read; for one that brings nothing. */
   atEnd(partition: number, isAtEnd: boolean, monotonicMs: number): void {
     this.expect([partition], monotonicMs);
-    this.#clockOf(partition).atEnd(isAtEnd, monotonicMs);
+    this.clock.get(partition).atEnd(isAtEnd, monotonicMs);
   }
 
   /** The process stood still: what of Kafka's has come meanwhile nobody knows before it was asked again. */
   woke(monotonicMs: number): void {
-    if (this.topic !== null) for (const clock of this.#partitions.values()) clock.atEnd(false, monotonicMs);
+    if (this.topic !== null) this.clock.nobodyKnows(monotonicMs);
   }
 
   /** Reading goes on at another offset: what lay between is counted, and the windows that it may have been in know. */
@@ -323,9 +307,7 @@ export class RecordStage {
     const lost = clock.isOfAnother(topicId) ? offset : Math.max(0, offset - clock.next);
     clock.next = offset;
     this.#add({ lost });
-    const fromMs =
-      clock.latestMs === -Infinity ? TIME_MS_MIN : clock.latestMs - this.#config.outOfOrdernessMs;
-    clock.lose(fromMs);
+    clock.lose(this.#config.outOfOrdernessMs);
   }
 
   /**
@@ -335,8 +317,8 @@ export class RecordStage {
   isAhead(partition: number, monotonicMs: number): boolean {
     const { dedupeHorizonMs, dedupeIdsMax } = this.#config;
     if (this.#ids.idCount < dedupeIdsMax / 2) return false;
-    const own = this.#partitions.get(partition)?.latestMs ?? -Infinity;
-    const others = this.#leastMs(monotonicMs, partition);
+    const own = this.clock.find(partition)?.latestMs ?? -Infinity;
+    const others = this.clock.leastMs(monotonicMs, partition);
     return own - others > dedupeHorizonMs;
   }
 
@@ -364,40 +346,11 @@ export class RecordStage {
     return this.#refused.splice(0);
   }
 
-  /** How far each partition's data is complete; null: it has no time yet. */
-  watermarks(
-    monotonicMs: number,
-  ): { readonly partition: number; readonly watermarkMs: number | null; readonly isIdle: boolean }[] {
-    const { outOfOrdernessMs, idleTimeoutMs } = this.#config;
-    const streamMs = this.#leadMs + monotonicMs;
-    return [...this.#partitions.values()].map((clock) => {
-      const isIdle = clock.isIdle(idleTimeoutMs, monotonicMs);
-      const timeMs = isIdle ? Math.max(clock.latestMs, streamMs) : clock.latestMs;
-      const watermarkMs = timeMs === -Infinity ? null : Math.floor(timeMs) - outOfOrdernessMs;
-      return { partition: clock.partition, watermarkMs, isIdle };
-    });
-  }
-
-  /**
-   * The stream's own time, by which lateness ends: that of the slowest partition that is still read; where all are idle, the
-   * greatest event time and what has passed since. Null before the first record.
-   */
-  timeMs(monotonicMs: number): number | null {
-    if (this.#leadMs === -Infinity) return null;
-    const leastMs = this.#leastMs(monotonicMs, null);
-    return leastMs === Infinity ? this.#leadMs + monotonicMs : leastMs;
-  }
-
   /** Ends the alarms of rules whose time is over by the stream's own. */
   endAlarms(monotonicMs: number): void {
-    const timeMs = this.timeMs(monotonicMs);
+    const timeMs = this.clock.timeMs(monotonicMs);
     if (timeMs === null) return;
     for (const book of this.rules) book.end(timeMs - this.#config.outOfOrdernessMs);
-  }
-
-  /** The greatest event time, less the monotonic one: somebody's clock has said so. -Infinity before the first record. */
-  get leadMs(): number {
-    return this.#leadMs;
   }
 
   /** What is to be committed with the panes; null where nothing has changed. */
@@ -411,11 +364,11 @@ export class RecordStage {
     const record = {
       stream: this.stream,
       source: this.source,
-      partitions: this.partitions,
+      partitions: this.clock.export(),
       totals: this.#totals,
       ids: floorMs === Infinity ? null : { watermarkMs: this.#idsWatermarkMs, floorMs },
       idsFrom: this.#log.firstNumber,
-      timeMs: this.#leadMs === -Infinity ? null : this.#leadMs + monotonicMs,
+      timeMs: this.clock.latestMs(monotonicMs),
     };
     if (this.#follower === null) return { record, ids };
     return {
@@ -430,7 +383,7 @@ export class RecordStage {
     const { values } = batch;
     const { dedupeHorizonMs, outOfOrdernessMs, maxFutureMs, recordBytesMax } = this.#config;
     const futureMs = moment.nowMs + maxFutureMs;
-    const othersMs = this.#leastMs(moment.monotonicMs, clock.partition);
+    const othersMs = this.clock.leastMs(moment.monotonicMs, clock.partition);
     let rows = 0;
     for (let place = from; place < to; place += 1) {
       if (!spanAt(values, place, span)) {
@@ -498,7 +451,7 @@ export class RecordStage {
 
   /** Tells the rules what time it is in the stream: silence is over by it. */
   tickWatches({ nowMs, monotonicMs }: Pick<StageMoment, "nowMs" | "monotonicMs">): void {
-    const timeMs = this.timeMs(monotonicMs);
+    const timeMs = this.clock.timeMs(monotonicMs);
     if (timeMs === null) return;
     for (const watch of this.watches) watch.tick(Math.floor(timeMs), nowMs);
   }
@@ -616,33 +569,6 @@ export class RecordStage {
     }
   }
 
-  /** Event time of the slowest partition that is still read, but for one; Infinity where there is none. */
-  #leastMs(monotonicMs: number, except: number | null): number {
-    let leastMs = Infinity;
-    for (const clock of this.#partitions.values()) {
-      if (clock.partition === except || clock.isIdle(this.#config.idleTimeoutMs, monotonicMs)) continue;
-      leastMs = Math.min(leastMs, clock.latestMs);
-    }
-    return leastMs;
-  }
-
-  /** From when on a partition that is added now is expected. Others that were, and had no record yet, hold nothing up. */
-  #joinMs(monotonicMs: number): number {
-    if (this.#leadMs === -Infinity) return TIME_MS_MIN;
-    let leastMs = this.#leadMs + monotonicMs;
-    for (const clock of this.#partitions.values())
-      if (!clock.isIdle(this.#config.idleTimeoutMs, monotonicMs))
-        leastMs = Math.min(leastMs, Math.max(clock.latestMs, clock.joinedMs));
-    return Math.floor(leastMs);
-  }
-
-  #clockOf(partition: number): PartitionClock {
-    const clock = this.#partitions.get(partition);
-    if (clock === undefined)
-      throw new Error(`invariant: partition ${partition} is expected before it is read`);
-    return clock;
-  }
-
   #refuse(refused: RefusedRecord & RecordRefusal): void {
     const { reason } = refused;
     const rejected = { ...this.#totals.rejected, [reason]: (this.#totals.rejected[reason] ?? 0) + 1 };
@@ -663,8 +589,6 @@ export class RecordStage {
 
 const { rejected: _, ...COUNTS } = NO_RECORDS;
 const COUNTERS = Object.keys(COUNTS).filter((name): name is keyof typeof COUNTS => name in COUNTS);
-/** Before every calendar's first day. */
-const TIME_MS_MIN = -8.64e15;
 const EMPTY: RecordRefusal = { reason: "empty", detail: "it has no value (a tombstone)" };
 
 function oversized(byteCount: number, bytesMax: number): RecordRefusal {

@@ -59,9 +59,9 @@ export function recordStreamView(
   { monotonicMs, waitingBytes }: { readonly monotonicMs: number; readonly waitingBytes: number },
 ): RecordStreamView {
   const { stream, source, totals, idCount, idsDroppedCount, rowCount, rowsDroppedCount } = stage;
-  const { rules, watches } = stage;
-  const positions = new Map(stage.partitions.map(({ partition, next }) => [partition, next]));
-  const partitions = stage
+  const { clock, rules, watches } = stage;
+  const positions = new Map(clock.export().map(({ partition, next }) => [partition, next]));
+  const partitions = clock
     .watermarks(monotonicMs)
     .map((each) => ({ ...each, position: positions.get(each.partition) ?? 0 }))
     .sort((a, b) => a.partition - b.partition);

@@ -98,7 +98,8 @@ export class RecordStreams {
   /** Tells the engine which partitions are expected, how far each is, and what time it is in each stream. */
   show(engine: WindowEngine, monotonicMs: number): void {
     for (const stage of this.#stages.values()) {
-      const { stream, partitions } = stage;
+      const { stream } = stage;
+      const partitions = stage.clock.export();
       if (this.#partitionCounts.get(stream) !== partitions.length) {
         this.#partitionCounts.set(stream, partitions.length);
         const intervals = partitions.map(({ partition, joinedMs }) => ({
@@ -109,7 +110,7 @@ export class RecordStreams {
         }));
         engine.setPartitions(stream, new Membership(intervals));
       }
-      engine.setStreamTime(stream, stage.timeMs(monotonicMs) ?? -Infinity);
+      engine.setStreamTime(stream, stage.clock.timeMs(monotonicMs) ?? -Infinity);
       this.#frontierNumber += 1;
       for (const { partition, lost = NO_RANGES } of partitions) {
         const name = partitionName(stream, partition);
@@ -117,7 +118,7 @@ export class RecordStreams {
         this.#lostShown.set(name, lost);
         engine.setLost(name, lost);
       }
-      for (const { partition, watermarkMs, isIdle } of stage.watermarks(monotonicMs))
+      for (const { partition, watermarkMs, isIdle } of stage.clock.watermarks(monotonicMs))
         engine.setFrontier(partitionName(stream, partition), {
           epoch: 1,
           number: this.#frontierNumber,

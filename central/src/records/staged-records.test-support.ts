@@ -127,7 +127,7 @@ export class StagedRecords {
   }
 
   get position(): (partition: number) => number {
-    const { partitions } = this.stage;
+    const partitions = this.stage.clock.export();
     return (partition) => partitions.find((each) => each.partition === partition)?.next ?? 0;
   }
 

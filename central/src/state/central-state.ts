@@ -327,7 +327,7 @@ export class CentralState {
       nowMs,
       monotonicMs,
       trustedMs,
-      streamTimeMs: (stream) => this.records.get(stream)?.timeMs(monotonicMs) ?? null,
+      streamTimeMs: (stream) => this.records.get(stream)?.clock.timeMs(monotonicMs) ?? null,
     });
   }
 
