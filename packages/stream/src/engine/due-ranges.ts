@@ -61,7 +61,9 @@ export class DueRanges {
       if (asked.kind === "p") this.#memory.delete(key);
       else if (asked.track.records.get(parts.startMs, parts.group) === undefined) {
         this.#memory.load(key, bytes);
-        this.#memory.record(asked.track, { startMs: parts.startMs, endMs: null }, parts.group, 0);
+        const place = { startMs: parts.startMs, endMs: null };
+        const record = this.#memory.record(asked.track, place, parts.group, 0);
+        if (record.result === null) this.#memory.leave(record);
       }
     }
     if (asked.kind === "p") asked.view.droppedToMs = toMs;

@@ -23,8 +23,8 @@ export class OutdatedWindows {
   keys(results: readonly WindowResult[]): string[] {
     const keys = new Set<string>();
     for (const result of results) {
-      const track = this.#tracks.get(windowKeyName(result.window));
-      if (result.isOutdated !== true || track === undefined) continue;
+      const track = this.#trackOf(result);
+      if (track === undefined) continue;
       const { view } = track;
       const group = view.groupOf(result.group);
       const { startMs, endMs } = track.panesOf(result.startMs, result.endMs);
@@ -42,10 +42,9 @@ export class OutdatedWindows {
   ): WindowResult[] {
     const trees = new Map<PaneView, PaneTree>();
     return results.map((result) => {
-      const track = this.#tracks.get(windowKeyName(result.window));
+      const track = this.#trackOf(result);
       // Of a window that is final by now the panes may be gone: its final result is there, or will be.
-      if (result.isOutdated !== true || track === undefined || result.startMs < track.finalToMs)
-        return result;
+      if (track === undefined || result.startMs < track.finalToMs) return result;
       const { view } = track;
       let tree = trees.get(view);
       if (tree === undefined) trees.set(view, (tree = treeOf(view, found)));
@@ -59,6 +58,13 @@ export class OutdatedWindows {
           : standingOf(this.#standing, track, result, result.group).completeness;
       return { ...rest, state, ...windowValues(view.layout, merged), completeness, computedAtMs: nowMs };
     });
+  }
+
+  /** Of an outdated result; undefined where it is none, or its window is no more what it was. */
+  #trackOf(result: WindowResult): WindowTrack | undefined {
+    if (result.isOutdated !== true) return undefined;
+    const track = this.#tracks.get(windowKeyName(result.window));
+    return track?.hasMade(result) === true ? track : undefined;
   }
 }
 

@@ -5,6 +5,7 @@ import type { SessionWindowSpec } from "../window-spec.ts";
 import type { Pane, PaneView } from "./pane-view.ts";
 import { SessionBook } from "./session-book.ts";
 import type { Session } from "./session-book.ts";
+import type { SessionMeasures } from "./session-codec.ts";
 import { WindowTrack } from "./window-track.ts";
 
 /** What a view's panes must accumulate so that sessions are exact. */
@@ -17,6 +18,8 @@ export const SESSION_ACCUMULATORS = ["first", "last"] as const;
 export class SessionTrack extends WindowTrack {
   readonly spec: SessionWindowSpec;
   readonly book: SessionBook;
+  /** What its stored sessions are of. */
+  readonly measures: SessionMeasures;
   readonly #firstAt: number;
   readonly #lastAt: number;
 
@@ -24,6 +27,8 @@ export class SessionTrack extends WindowTrack {
     super(spec.name, view);
     this.spec = spec;
     this.book = new SessionBook(spec);
+    const { gapMs, lengthMsMax, metric } = spec;
+    this.measures = { gapMs, lengthMsMax, of: JSON.stringify([metric, ...view.by]) };
     const { accumulators, offsets } = view.layout;
     this.#firstAt = offsets[accumulators.indexOf(ACCUMULATORS.first)];
     this.#lastAt = offsets[accumulators.indexOf(ACCUMULATORS.last)];

@@ -271,7 +271,10 @@ test("sessions that an older program stored in one piece are taken up, and store
   expect([...pages.keys()]).toEqual([0, 32_000, 64_000, 96_000]);
   const parts = [...pages.values()].flatMap((page) => page.parts);
   for (const { key } of pages.values()) engine.store.delete(key);
-  engine.store.set(pages.get(0)!.key, encodeSessions({ gapMs: 1_000, lengthMsMax: 100_000 }, parts));
+  engine.store.set(
+    pages.get(0)!.key,
+    encodeSessions({ gapMs: 1_000, lengthMsMax: 100_000, of: null }, parts),
+  );
   engine.restart();
   read(101_000, 90_500);
   expect(brief(engine.tick(101_000))).toEqual(["90000–91500 provisional 2: 2"]);

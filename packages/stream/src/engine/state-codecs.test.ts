@@ -132,26 +132,30 @@ test("where sessions lie", () => {
   const sessions = {
     gapMs: 1_000,
     lengthMsMax: 86_400_000,
+    of: "t",
     parts: [
       { firstMs: 1e12, lastMs: 1e12 + 1, isApart: false },
       { firstMs: 2e12, lastMs: 2e12, isApart: true },
     ],
   };
   const golden = [
-    ["01", "0000000000408f40", "0000000070999441"],
+    ["0000000000408f40", "0000000070999441", "0100", "74"],
     ["000000a2941a6d42", "002000a2941a6d42", "00"],
     ["000000a2941a7d42", "000000a2941a7d42", "01"],
   ]
     .flat()
     .join("");
-  expect(hex(encodeSessions(sessions, sessions.parts))).toBe(golden);
-  const bytes = Buffer.from(golden, "hex");
+  expect(hex(encodeSessions(sessions, sessions.parts))).toBe(`02${golden}`);
+  const bytes = Buffer.from(`02${golden}`, "hex");
   expect(decodeSessions(bytes)).toEqual(sessions);
+  const first = Buffer.from(`01${golden.replace("010074", "")}`, "hex");
+  expect(decodeSessions(first)).toEqual({ ...sessions, of: null });
   expect(parseStateKey(stateKey("s", "run", 0, "[]"))).toMatchObject({ kind: "s", name: "run" });
   // Cut short, of another version, out of order.
   expect(decodeSessions(bytes.subarray(0, -1))).toBeNull();
   expect(decodeSessions(bytes.subarray(0, 1))).toBeNull();
-  expect(decodeSessions(Uint8Array.of(2, ...bytes.subarray(1)))).toBeNull();
+  expect(decodeSessions(Uint8Array.of(3, ...bytes.subarray(1)))).toBeNull();
+  expect(decodeSessions(bytes.subarray(0, 19))).toBeNull();
   expect(decodeSessions(encodeSessions(sessions, sessions.parts.toReversed()))).toBeNull();
   expect(decodeSessions(new Uint8Array(0))).toBeNull();
 });

@@ -116,8 +116,9 @@ export class WindowMemory {
       `${keyOf("w")} is applied to without having been loaded`,
     );
     const read = stored === undefined ? null : this.#readable(stored);
-    const result = read?.result ?? null;
-    const marker = storedMarker === undefined ? null : decodeMarker(storedMarker);
+    const isOfBefore = read !== null && !track.hasMade(read.result);
+    const result = isOfBefore ? null : (read?.result ?? null);
+    const marker = isOfBefore || storedMarker === undefined ? null : decodeMarker(storedMarker);
     const record: WindowRecord = {
       track,
       group,
@@ -127,7 +128,8 @@ export class WindowMemory {
       isMerged: result?.mergedIntoMs !== undefined,
       state: result === null ? "provisional" : track.stateAfter(result),
       result,
-      completenessKey: read?.key ?? "",
+      revision: read?.result.revision ?? 0,
+      completenessKey: isOfBefore ? "" : (read?.key ?? ""),
       isDirty: false,
       hasPanes: false,
       openedAtMs: marker?.openedAtMs ?? nowMs,
@@ -178,6 +180,12 @@ export class WindowMemory {
     record.firstPassedAtMs = null;
     this.aside.delete(record);
     if (this.open.delete(record)) this.#changedMarkers.add(record);
+  }
+
+  /** What the store has of a window that has said nothing itself stays as it is, but for its marker. */
+  leave(record: WindowRecord): void {
+    this.close(record);
+    record.track.records.delete(record.startMs, record.group);
   }
 
   /** A window that nobody has seen is none any more. Should it be one again before the next tick, nothing is stored of it. */
@@ -267,7 +275,7 @@ export class WindowMemory {
     }
     for (const [key, { track, pageMs, group }] of this.#changedSessions) {
       const parts = track.book.page(group, pageMs);
-      this.#changes.set(key, parts.length === 0 ? null : encodeSessions(track.spec, parts));
+      this.#changes.set(key, parts.length === 0 ? null : encodeSessions(track.measures, parts));
     }
     const changes = Array.from(this.#changes, ([key, bytes]) => ({ key, bytes }));
     this.#changedPanes.length = 0;

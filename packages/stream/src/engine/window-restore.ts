@@ -1,4 +1,5 @@
 import type { EventTimeMs } from "../event-time.ts";
+import { readingCountOfRow } from "../reading-count.ts";
 import type { StateEntry } from "./due-ranges.ts";
 import { GridTrack } from "./grid-track.ts";
 import { decodeMarker } from "./open-marker.ts";
@@ -9,7 +10,7 @@ import { SessionTrack } from "./session-track.ts";
 import { parseStateKey, stateRange } from "./state-key.ts";
 import type { StateKeyParts, StateRange } from "./state-key.ts";
 import type { WindowMemory } from "./window-memory.ts";
-import type { WindowTrack } from "./window-track.ts";
+import type { WindowRecord, WindowTrack } from "./window-track.ts";
 
 const decoder = new TextDecoder();
 
@@ -113,6 +114,10 @@ export class WindowRestore {
     for (const { track, startMs, endMs, group, marker } of this.#waiting) {
       const known = track.records.get(startMs, group);
       const record = this.#memory.record(track, { startMs, endMs }, group, marker.openedAtMs);
+      if (known === undefined && isOfBefore(record, marker)) {
+        this.#memory.leave(record);
+        continue;
+      }
       // What was dirty is not stored: all that may be is looked at again, and nothing comes of it where nothing changed.
       if (known !== undefined && this.#memory.open.has(known)) {
         // It came into memory after the start, with its marker.
@@ -150,7 +155,7 @@ export class WindowRestore {
 
   /** Everything of a view or window up to the last stored one may be in the store only. */
   #takeLast({ kind, name, startMs }: StateKeyParts): void {
-    // A result without panes (they could not be read, or are of other labels) still goes on with its revisions.
+    // A result without panes (they could not be read, or are of another metric or other labels) still goes on with its revisions' numbers.
     if (kind === "w") this.#memory.tracks.get(name)?.hasStoredTo(startMs + 1);
     const view = kind === "p" ? this.#memory.views.get(name) : undefined;
     if (view === undefined) return;
@@ -162,11 +167,12 @@ export class WindowRestore {
     const track = this.#memory.tracks.get(name);
     const sessions = decodeSessions(bytes);
     if (sessions === null) this.#memory.unreadableCount++;
-    // Of another gap or length by now, or no sessions any more: what is still to come begins new ones.
+    // Of another gap, length or metric by now, or no sessions any more: what is still to come begins new ones.
     const isOurs =
       track instanceof SessionTrack &&
-      sessions?.gapMs === track.spec.gapMs &&
-      sessions.lengthMsMax === track.spec.lengthMsMax;
+      sessions?.gapMs === track.measures.gapMs &&
+      sessions.lengthMsMax === track.measures.lengthMsMax &&
+      (sessions.of === null || sessions.of === track.measures.of);
     if (!isOurs) return this.#memory.delete(key);
     const { book } = track;
     const sliceMs = book.sliceOf(startMs);
@@ -208,6 +214,19 @@ export class WindowRestore {
     if (!marker.isAside && endMs !== null)
       this.#memory.addPaneNeeds(keys, track.view, track.panesOf(startMs, endMs), group);
   }
+}
+
+/** Whether a marker is of what the window was before it got another metric or other labels: of what it is now there is nothing. */
+function isOfBefore(
+  { track, result, revision, startMs, endMs, group }: WindowRecord,
+  marker: OpenMarker,
+): boolean {
+  if (result !== null) return false;
+  // Its panes are in memory only where it was not set aside, which nothing is that was not shown.
+  if (marker.isAside) return revision > 0;
+  const { view } = track;
+  const panes = track.panesOf(startMs, endMs);
+  return readingCountOfRow(view.layout, view.merged(group, panes.startMs, panes.endMs).fields, 0) === 0;
 }
 
 /** Null of a session that is merged into another, undefined where there is nothing any more. */

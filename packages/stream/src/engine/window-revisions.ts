@@ -284,17 +284,18 @@ export class WindowRevisions {
       values = this.#valuesNow(record),
     }: { readonly standing?: WindowStanding; readonly values?: WindowValues } = {},
   ): boolean {
-    const { track, result } = record;
+    const { track } = record;
     const own = completenessNow(record, standing);
     const { completeness, key } =
       own === standing.completeness ? standing : this.#memory.completeness.share(own);
+    record.revision += 1;
     record.result = {
       window: track.spec.name,
       metric: track.spec.metric,
       group: record.labels,
       startMs: record.startMs,
       endMs: record.endMs,
-      revision: (result?.revision ?? 0) + 1,
+      revision: record.revision,
       state,
       ...values,
       completeness,

@@ -19,6 +19,8 @@ export interface WindowRecord {
   state: WindowState;
   /** The last result; null before the first. */
   result: WindowResult | null;
+  /** Of the last result under its name and start, be it of a definition before; 0 where there is none. */
+  revision: number;
   /** `result.completeness` as text. */
   completenessKey: string;
   /** Its panes may have gained something since the last result. */
@@ -73,6 +75,16 @@ export abstract class WindowTrack {
   /** Whether late readings revise a complete window that starts then; if not, it is published once more, when it is final. */
   isRevised(_startMs: EventTimeMs): boolean {
     return true;
+  }
+
+  /** Whether a result under its name is its own: one of another metric, or of other labels, is of the definition before. */
+  hasMade({ metric, group }: WindowResult): boolean {
+    const { by } = this.view;
+    return (
+      metric === this.spec.metric &&
+      Object.keys(group).length === by.length &&
+      by.every((name) => name in group)
+    );
   }
 
   /** As what a window goes on after this result. What is made anew of a store that lacks some is not complete any more. */
