@@ -51,6 +51,7 @@ export class EntryApplier {
     }
     await loadEngineKeys(store, state.engine, [...needed]);
     for (const { entry, message } of waiting) applier.apply(entry, message, moment, after);
+    state.engine.forgetRows();
     room.reuse();
   }
 }

@@ -1,4 +1,6 @@
 // When a window is shown, complete, revised and final: one case of the contract each.
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { testFrontier } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import type { Frontier } from "../frontier.ts";
@@ -15,6 +17,9 @@ import { StoredEngine } from "./stored-engine.test-support.ts";
 import { decodeWindow } from "./window-codec.ts";
 import { LATE_WINDOWS_MAX } from "./window-engine.ts";
 import type { WindowEngineOptions } from "./window-engine.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
 
 const metric: MetricSpec = { name: "t", unit: "°C", accumulate: ["mean"], isLive: true };
 const minute: WindowSpec = {
@@ -683,6 +688,23 @@ function lengthsOfDays(results: readonly WindowResult[]): number[][] {
     .filter(({ window }) => window === "day")
     .map(({ startMs, endMs, values }) => [(endMs - startMs) / 3_600_000, values["count"]]);
 }
+
+test("the rows of a batch that is never applied, as a duplicate's, are not kept until the next tick", async () => {
+  const engine = new WindowEngine({ windows: [global], metrics: [metric] });
+  const ask = () => {
+    const table = new PaneTable("t", paneLayout(60_000, metric.accumulate), { rowsMax: 10 });
+    table.add(0, 1_000, 5);
+    const rows = table.take(() => ({ site: "alpha" }));
+    engine.needs(rows);
+    return new WeakRef(rows);
+  };
+  const rows = ask();
+  engine.forgetRows();
+  // Until the turn's end a new WeakRef holds what it refers to (ECMA-262, KeepDuringJob).
+  await new Promise((resolve) => setImmediate(resolve));
+  collectGarbage();
+  expect(rows.deref()).toBeUndefined();
+});
 
 test("of many windows that wait the newest are taken up at a restart, the others some with each tick, and none is lost", () => {
   const { engine, read, pass } = plant([minute], { restoredMax: 2, graceMs: 0 });

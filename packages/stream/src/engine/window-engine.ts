@@ -130,6 +130,7 @@ export interface WindowEngineCounts {
  *              engine.setPanesLost(…) where the store has lost some
  *   a batch    for (const key of engine.needs(rows)) engine.load(key, read(key));
  *              engine.apply(rows, nowMs); commit(engine.takeChanges());
+ *              engine.forgetRows() where some were not applied
  *   a tick     for (const range of engine.dueRanges(trustedMs)) engine.loadRange(range, read(range));
  *              for (const key of engine.dueKeys(trustedMs)) engine.load(key, read(key));
  *              results = engine.tick(nowMs, trustedMs); commit(engine.takeChanges()); publish(results)
@@ -236,6 +237,11 @@ export class WindowEngine {
     const needed = [...keys];
     keys.clear();
     return needed;
+  }
+
+  /** None of the rows that `needs` was asked about is applied any more: those of duplicates, which never are, may go. */
+  forgetRows(): void {
+    this.#placed.clear();
   }
 
   /** What the store has under a key that was asked for; undefined when nothing. */
@@ -407,7 +413,7 @@ export class WindowEngine {
    */
   tick(nowMs: number, trustedMs = nowMs): WindowResult[] {
     this.#restore.settle();
-    this.#placed.clear();
+    this.forgetRows();
     this.#standing.setClock(nowMs);
     this.#room.beginTick();
     const emitted = [
