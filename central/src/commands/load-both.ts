@@ -1,4 +1,11 @@
-import { ConfigError, loadCentralConfig, loadPipeline, recordProblems, sinkProblems } from "@millrace/config";
+import {
+  ConfigError,
+  loadCentralConfig,
+  loadPipeline,
+  recordProblems,
+  sinkProblems,
+  sinkWarnings,
+} from "@millrace/config";
 import type { CentralConfig, Loaded, Pipeline } from "@millrace/config";
 import { MillraceError } from "@millrace/runtime";
 
@@ -12,7 +19,8 @@ export function loadBoth(
   if (problems.length > 0) throw new ConfigError(configPath, problems);
   const records = recordProblems(central, pipeline);
   if (records.problems.length > 0) throw new ConfigError(central.config.pipelinePath, records.problems);
-  return { ...central, warnings: [...central.warnings, ...records.warnings], pipeline };
+  const warnings = [...central.warnings, ...sinkWarnings(central, pipeline.config), ...records.warnings];
+  return { ...central, warnings, pipeline };
 }
 
 /** That it cannot be read is a mistake in central.yaml. */

@@ -13,6 +13,7 @@ export * from "./problem.ts";
 export * from "./record-problems.ts";
 export type * from "./sink-config.ts";
 export * from "./sink-problems.ts";
+export * from "./sink-warnings.ts";
 export * from "./templates.ts";
 export * from "./unread-files.ts";
 export * from "./yaml-source.ts";
