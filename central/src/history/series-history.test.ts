@@ -214,6 +214,20 @@ test("a restart in the middle of a block shows what is only in stored panes", as
   await expectTruth(world);
 });
 
+test("a window that is taken out and put back has all its history, what was not rolled up when it went as well", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS, { latenessMs: HOUR_MS })] });
+  await world.take([reading(START_MS, 1)]);
+  await world.settle();
+  await world.take([reading(START_MS + 1_000, 2), reading(world.nowMs, 3)]);
+  await world.turn();
+  await world.restart([windowOf(SECOND_MS, { name: "other", metric: "other" })]);
+  await world.settle();
+  await world.restart();
+  await world.pass(3 * HOUR_MS, MINUTE_MS);
+  await world.settle();
+  await expectTruth(world);
+});
+
 test("a store from before there was a history is rolled up from its panes", async () => {
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
   await world.take([reading(START_MS, 1), reading(START_MS - 5 * HOUR_MS, 2)]);

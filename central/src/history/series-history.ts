@@ -417,16 +417,17 @@ export class SeriesHistory {
     }
   }
 
-  /** Blocks of another length cover those of now that they lie in, or that lie in them. */
+  /**
+   * Blocks of another length cover those of now that they lie in, or that lie in them. Markers of panes that the pipeline has no
+   * window of stay, as the panes do, until it has one again or they are cleared.
+   */
   async #restoreDirty(monotonicMs: number): Promise<void> {
     const changes: Change[] = [];
     for await (const { key, value } of this.#store.range(allOf("d"))) {
       const { series: seriesKey, blockMs } = blockOf(key);
       const series = this.#series.get(seriesKey);
-      if (series?.view === null || series === undefined) {
-        changes.push({ type: "del", key });
-        continue;
-      }
+      if (series === undefined) changes.push({ type: "del", key });
+      if (series === undefined || series.view === null) continue;
       const lengthMs = DIRTY.read(value)?.lengthMs ?? series.blockMs;
       if (lengthMs !== series.blockMs) changes.push({ type: "del", key });
       for (let atMs = startOf(blockMs, series.blockMs); atMs < blockMs + lengthMs; atMs += series.blockMs) {
