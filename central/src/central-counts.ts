@@ -14,6 +14,10 @@ export interface CentralCounts {
   readonly quarantined: number;
   readonly evidenceBytes: number;
   readonly evidencePieces: number;
+  /** Windows, views of panes, and streams of records that the store has and the pipeline does not. */
+  readonly leftNames: number;
+  /** Of those that central has run without for long enough, since the start. */
+  readonly clearedKeys: number;
   /** Stored values that could not be read and were left out, since the start. */
   readonly unreadable: number;
 }
@@ -39,6 +43,8 @@ export function centralCounts(parts: {
     quarantined: state?.quarantine.entryCount ?? 0,
     evidenceBytes: state?.evidence.bytes ?? 0,
     evidencePieces: state?.evidence.count ?? 0,
+    leftNames: state?.left.records.length ?? 0,
+    clearedKeys: state?.left.clearedKeyCount ?? 0,
     unreadable: ofState + ofHistories,
   };
 }

@@ -97,6 +97,8 @@ export class CentralMetrics {
     const active = central.alarms().filter((alarm) => alarm.isActive).length;
     this.#metrics.gauge("millrace_central_alarms_active").set(active, {});
     this.#metrics.gauge("millrace_central_trim_lag_seconds").set(central.counts.trimLagMs / 1_000, {});
+    this.#metrics.gauge("millrace_central_left_names").set(central.counts.leftNames, {});
+    this.#metrics.counter("millrace_central_cleared_keys_total").follow(central.counts.clearedKeys, {});
     this.#metrics.gauge("millrace_central_unreadable_values").set(central.counts.unreadable, {});
     this.#metrics.gauge("millrace_central_stream_clients").set(options.streamClients, {});
   }

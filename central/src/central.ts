@@ -48,6 +48,7 @@ import type { LateCount, LateEntry } from "./ledger/late-book.ts";
 import type { QuarantineEntry } from "./ledger/quarantine.ts";
 import { EmbeddedLog } from "./log/embedded-log.ts";
 import type { LogLoss } from "./log/log-book.ts";
+import { tellLeft } from "./left/tell-left.ts";
 import { LogGate } from "./log/log-gate.ts";
 import type { LogView, UplinkLog } from "./log/uplink-log.ts";
 import type { RecordPosition } from "./records/partition-clock.ts";
@@ -199,6 +200,7 @@ export class Central implements CentralReader {
     const { clock, log, loss, agents } = this.#options;
     const moment = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
     const state = await this.#openState(moment);
+    tellLeft(state.left.records, log);
     const enrolled = new EnrolledAgents({
       state,
       sessions: this.#sessions,
@@ -223,13 +225,14 @@ export class Central implements CentralReader {
   }
 
   async #openState({ nowMs, monotonicMs }: { nowMs: number; monotonicMs: number }): Promise<CentralState> {
-    const { store, pipeline, graceMs, evidence, records = [], limits = LIMITS } = this.#options;
+    const { store, pipeline, graceMs, retainMs, evidence, records = [], limits = LIMITS } = this.#options;
     const state = await CentralState.open({
       store,
       pipeline,
       records,
       ruleGroupsMax: limits.ruleGroupsMax,
       graceMs,
+      retainMs,
       evidence,
       tickBytesMax: this.#options.tickBytesMax,
       logName: this.#options.uplinkLog?.name ?? "",

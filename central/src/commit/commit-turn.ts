@@ -106,11 +106,12 @@ export class CommitTurn {
       isRolling,
       trimAtMs: windows.trimSeriesAtMs,
     });
+    const ofLeft = isTick ? await state.left.takeChanges(moment.monotonicMs) : [];
     const agents = isTick
       ? withEvidence(state.agents.takeChanged(), (agent) => state.ledger.totals(agent))
       : [];
     return {
-      changes: changes.concat(ofHistory ?? [], windows.trimmed),
+      changes: changes.concat(ofHistory ?? [], windows.trimmed, ofLeft),
       isSync,
       publish: () =>
         this.#publish({

@@ -60,6 +60,11 @@ export function chunksAt({ level, startMs, series }: Omit<ChunkPlace, "group">):
   return { from: join(from, text(series)), to: join(from, encoder.encode(`${series}\u{1}`)) };
 }
 
+/** The markers of a series. */
+export function dirtyOf(series: string): KeyRange {
+  return { from: join("hd", text(series)), to: join("hd", encoder.encode(`${series}\u{1}`)) };
+}
+
 export function chunkPlaceOf(key: Uint8Array): ChunkPlace {
   const [series = "", group = ""] = textsOf(key.subarray(CHUNK_HEAD_BYTES));
   return { level: key[2], startMs: timeOf(key, 3), series, group };

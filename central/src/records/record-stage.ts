@@ -26,8 +26,12 @@ export interface StreamRecord {
   readonly source: string;
   readonly partitions: readonly PartitionRecord[];
   readonly totals: RecordTotals;
-  /** What ids are judged by; null before the first. */
-  readonly ids: { readonly watermarkMs: number; readonly floorMs: number } | null;
+  /** What ids are judged by; null before the first. `clearedToMs`: those up to then were cleared (cleared-stream.ts). */
+  readonly ids: {
+    readonly watermarkMs: number;
+    readonly floorMs: number;
+    readonly clearedToMs?: number;
+  } | null;
   /** Numbers of the entries of ids: the first, and the one that comes next. */
   readonly idsFrom: number;
   /** Of a table that is followed by its changes. */
@@ -183,8 +187,8 @@ export class RecordStage {
     if (record.table !== undefined) this.#follower?.restore(record.table);
     this.#log.begin(record.idsFrom);
     if (record.ids === null) return;
-    const { watermarkMs, floorMs } = record.ids;
-    this.#ids.begin(watermarkMs, floorMs);
+    const { watermarkMs, floorMs, clearedToMs } = record.ids;
+    this.#ids.begin(watermarkMs, floorMs, clearedToMs);
     this.#idsWatermarkMs = watermarkMs;
     for await (const { number, bytes } of ids) {
       const { hashes, timesMs, count } = this.#log.restore(number, bytes);

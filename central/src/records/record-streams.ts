@@ -3,40 +3,13 @@ import type { AlarmEvent } from "@millrace/detect";
 import type { Change, Store } from "@millrace/queue";
 import { Membership } from "@millrace/stream";
 import type { TimeRange, WindowEngine } from "@millrace/stream";
-import { CENTRAL_KEYS, keysUnder, numberOf } from "../store/central-keys.ts";
-import { StoredJson } from "../store/stored-json.ts";
+import { CENTRAL_KEYS, numberOf } from "../store/central-keys.ts";
 import { openRecordWatches } from "./open-record-watches.ts";
 import { openDistinctBooks } from "./open-distinct-books.ts";
 import { RecordStage } from "./record-stage.ts";
 import type { StreamRecord } from "./record-stage.ts";
 import { refuseSecondReading } from "./refuse-second-reading.ts";
-
-const NUMBER_OR_NULL = ["null", "number"] as const;
-const STREAMS = new StoredJson<StreamRecord>({
-  stream: "string",
-  source: "string",
-  partitions: [
-    {
-      partition: "number",
-      next: "number",
-      latestMs: NUMBER_OR_NULL,
-      joinedMs: NUMBER_OR_NULL,
-      "topicId?": "string",
-      "lost?": [{ startMs: "number", endMs: "number" }],
-    },
-  ],
-  totals: { received: "number", rejected: { "*": "number" } },
-  "table?": {
-    count: "number",
-    floorMs: NUMBER_OR_NULL,
-    truncated: ["null", { order: ["number"], isExact: "boolean" }],
-    sweptTo: ["null", "string"],
-    groupings: [{ number: "number", of: { "*": ["string"] } }],
-  },
-  ids: ["null", { watermarkMs: "number", floorMs: "number" }],
-  idsFrom: "number",
-  timeMs: NUMBER_OR_NULL,
-});
+import { knownStreams, STREAMS } from "./stored-streams.ts";
 
 export interface RecordStreamsOptions {
   readonly store: Store;
@@ -154,15 +127,6 @@ const NO_HOLDS = { alarm: 0, live: 0, backfill: 0 } as const;
 /** As completeness and quarantine name it. */
 export function partitionName(stream: string, partition: number): string {
   return `${stream}/${partition}`;
-}
-
-async function knownStreams(store: Store): Promise<StreamRecord[]> {
-  const known: StreamRecord[] = [];
-  for await (const { value } of store.range(keysUnder("r"))) {
-    const record = STREAMS.read(value);
-    if (record !== null) known.push(record);
-  }
-  return known;
 }
 
 async function* idEntries(store: Store, { stream, idsFrom }: StreamRecord) {

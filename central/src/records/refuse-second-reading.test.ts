@@ -3,6 +3,7 @@ import type { PipelineMetric, RecordStreamConfig } from "@millrace/config";
 import { SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { CrashingStore } from "../crashing-store.test-support.ts";
+import { ageLeft } from "../left/age-left.test-support.ts";
 import { openCentral } from "./open-central.test-support.ts";
 import { AMOUNT, AMOUNT_1M, bytesOf, KAFKA_ORDERS } from "./staged-records.test-support.ts";
 
@@ -41,8 +42,12 @@ function ofStream(stream: string, name = "amount"): PipelineMetric {
   return { ...AMOUNT, name, stream, source: { ...AMOUNT.source, stream } };
 }
 
-async function reopen(metric: PipelineMetric, streams: readonly RecordStreamConfig[]) {
-  const store = await storeWithOrders();
+async function reopen(
+  metric: PipelineMetric,
+  streams: readonly RecordStreamConfig[],
+  given: CrashingStore | null = null,
+) {
+  const store = given ?? (await storeWithOrders());
   const pipeline = { metrics: [metric], windows: [{ ...AMOUNT_1M, metric: metric.name }] };
   const clock = new SimulatedTime(NOW).clock();
   return openCentral({ agents: [], pipeline, records: streams, store, clock });
@@ -60,6 +65,26 @@ test("a stream of another name that would count a topic once more is refused, an
   await expect(reopen(ofStream("sales"), [KAFKA_ORDERS, SALES])).rejects.toMatchObject({
     code: "records_again",
   });
+});
+
+test("so it is where the panes were cleared since: history and sinks may still have what they said", async () => {
+  const store = await storeWithOrders();
+  const run = async () => {
+    const time = new SimulatedTime(NOW);
+    const pipeline = { metrics: [], windows: [] };
+    const central = await openCentral({ agents: [], pipeline, records: [], store, clock: time.clock() });
+    await time.run(3_000);
+    expect(central.counts.leftNames === 0).toBe(central.counts.clearedKeys > 0);
+    const closed = central.close();
+    await time.run(300);
+    await closed;
+  };
+  await run();
+  await ageLeft(store);
+  await run();
+  await expect(reopen(ofStream("sales"), [SALES], store)).rejects.toMatchObject({ code: "records_again" });
+  await reopen(ofStream("sales", "sales_amount"), [SALES], store);
+  await reopen(ofStream("orders"), [KAFKA_ORDERS], store);
 });
 
 test("into metrics of other names, from another topic, or posted, it is a stream as any other", async () => {

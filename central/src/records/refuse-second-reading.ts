@@ -29,9 +29,16 @@ export async function refuseSecondReading(
   if (before === undefined) return;
   for (const { name: metric, stream } of metrics) {
     if (stream !== name) continue;
-    const { from, to } = paneKeyRange(metric);
-    const panes = { from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to), limit: 1 };
-    for await (const _ of store.range(panes))
+    if (await holdsOrHeld(store, metric))
       throw new MillraceError("records_again", { stream: name, topic, metric, before: before.stream });
   }
+}
+
+/** Whether there are panes of a metric, or were: sinks and history may have what was cleared here. */
+async function holdsOrHeld(store: Store, metric: string): Promise<boolean> {
+  if ((await store.get(CENTRAL_KEYS.cleared(encodeURIComponent(metric)))) !== undefined) return true;
+  const { from, to } = paneKeyRange(metric);
+  const panes = { from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to), limit: 1 };
+  for await (const _ of store.range(panes)) return true;
+  return false;
 }

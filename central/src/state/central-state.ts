@@ -15,6 +15,7 @@ import { EVIDENCE, EvidenceBook } from "../evidence/evidence-book.ts";
 import type { EvidenceLimits } from "../evidence/evidence-book.ts";
 import type { LaneRecord } from "../deduplication/deduplication.ts";
 import { LateBook } from "../ledger/late-book.ts";
+import { LeftState } from "../left/left-state.ts";
 import { LogBook } from "../log/log-book.ts";
 import { MemberSearch } from "../agents/member-search.ts";
 import type { StoredMemberSearch } from "../agents/member-search.ts";
@@ -127,6 +128,8 @@ export interface CentralStateOptions {
   /** See `WindowRules`. */
   readonly ruleGroupsMax: number;
   readonly graceMs: number;
+  /** How long results of windows are kept. */
+  readonly retainMs: number;
   readonly evidence: EvidenceLimits;
   /** What one tick's results take up in a commit, about. Default 2 MiB. */
   readonly tickBytesMax?: number | undefined;
@@ -151,6 +154,7 @@ export class CentralState {
   readonly windowRules: WindowRules;
   readonly log: LogBook;
   readonly memberSearch: MemberSearch;
+  readonly left: LeftState;
   readonly #recordMetrics: ReadonlySet<string>;
   /** Values that the store had and that could not be read: they are left out. */
   readonly unreadableCount: number;
@@ -161,13 +165,14 @@ export class CentralState {
     engine: WindowEngine,
     quarantine: Quarantine,
     stored: StoredValues,
-    { records, windowRules, log, memberSearch }: StateBooks,
+    { records, windowRules, log, memberSearch, left }: StateBooks,
     { evidence, pipeline }: CentralStateOptions,
   ) {
     this.records = records;
     this.windowRules = windowRules;
     this.log = log;
     this.memberSearch = memberSearch;
+    this.left = left;
     this.#recordMetrics = new Set(
       pipeline.metrics.flatMap(({ name, stream }) => (stream === undefined ? [] : name)),
     );
@@ -179,7 +184,7 @@ export class CentralState {
 
   /** Reads the store, and brings it to the pane sizes of this pipeline. Rejects with `store_read` or `store_write`. */
   static async open(options: CentralStateOptions): Promise<CentralState> {
-    const { store, graceMs } = options;
+    const { store, graceMs, retainMs, nowMs, monotonicMs } = options;
     const pipeline = retractablePipeline(options.pipeline, options.records);
     const engine = new WindowEngine({
       windows: pipeline.windows,
@@ -187,6 +192,9 @@ export class CentralState {
       graceMs,
       tickBytesMax: options.tickBytesMax ?? TICK_BYTES_MAX,
     });
+    const read = options.records.filter(({ name }) => pipeline.metrics.some(({ stream }) => stream === name));
+    const streams = new Set(read.map(({ name }) => name));
+    const left = await LeftState.open({ store, engine, streams, retainMs, nowMs, monotonicMs });
     const quarantined: { number: number; agent: string }[] = [];
     for await (const { key, value } of store.range(keysUnder("q")))
       quarantined.push({ number: numberOf(key), agent: QUARANTINE.read(value)?.agent ?? "" });
@@ -201,10 +209,9 @@ export class CentralState {
     const ledgers = await stored.under("g", LEDGERS);
     const alarms = await stored.under("A", ALARMS);
     const evidence = await stored.under("v", EVIDENCE);
-    const { monotonicMs } = options;
     const records = await RecordStreams.open({ store, streams: options.records, pipeline, monotonicMs });
-    const { records: streams, ruleGroupsMax: groupsMax } = options;
-    const windowRules = await WindowRules.open({ store, pipeline, streams, groupsMax });
+    const groupsMax = options.ruleGroupsMax;
+    const windowRules = await WindowRules.open({ store, pipeline, streams: options.records, groupsMax });
     const log = new LogBook(
       options.logName,
       await stored.under("o", LOG_POSITIONS),
@@ -212,16 +219,16 @@ export class CentralState {
     );
     const searched = await stored.get(CENTRAL_KEYS.memberSearch(), MEMBER_SEARCH);
     const memberSearch = new MemberSearch(options.logName, searched);
-    const books = { records, windowRules, log, memberSearch };
+    const books = { records, windowRules, log, memberSearch, left };
     const state = new CentralState(engine, new Quarantine(quarantined), stored, books, options);
     state.evidence.restore(evidence);
     state.stores.restore(stores, lanes);
-    state.agents.restore(agents, members, options.monotonicMs);
-    if (trusted !== null) state.trustedTime.restore(trusted.trustedMs, options.monotonicMs);
+    state.agents.restore(agents, members, monotonicMs);
+    if (trusted !== null) state.trustedTime.restore(trusted.trustedMs, monotonicMs);
     for (const { agent, totals } of ledgers) state.ledger.restore(agent, totals);
     for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
     for (const event of [...records.ended, ...windowRules.ended])
-      state.alarms.take(event, endedSource(options.nowMs));
+      state.alarms.take(event, endedSource(nowMs));
     await movePanes(store, engine);
     const entries: StateEntry[] = [];
     // One by one: there may be more than a call takes arguments.
@@ -403,10 +410,11 @@ async function divideMemberList(store: Store, stored: StoredValues): Promise<voi
   await store.commit(changes, { isSync: true });
 }
 
-/** What follows streams, rules and the log, opened before the state. */
+/** What follows streams, rules, the log and what has left the pipeline, opened before the state. */
 interface StateBooks {
   readonly records: RecordStreams;
   readonly windowRules: WindowRules;
   readonly log: LogBook;
   readonly memberSearch: MemberSearch;
+  readonly left: LeftState;
 }

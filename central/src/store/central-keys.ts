@@ -31,6 +31,8 @@ import type { Lane } from "@millrace/stream";
  *   'n' rule 0  key                         what was new of late to one of its keys, and its alarms; texts between zero bytes
  *   't' stream 0  hash 12 bytes             row of a table that is followed (records/changes/kept-row.ts)
  *   'x' stream 0  time i64 + 2^63  hash     such a row by the event time until which it is kept; the value says nothing
+ *   'L' kind 0 name 0                       state of a name that the pipeline has no more (left/left-state.ts)
+ *   'c' metric 0                            panes of the metric were cleared (left/left-state.ts)
  *   'd' evidence id 0  part u32             one part of a piece of evidence: its bytes
  *   'v' evidence id 0                       the piece, and which of its parts are held (evidence-book.ts)
  *   'e' text                                the window engine's own keys and values (stream/src/engine/state-key.ts)
@@ -81,6 +83,8 @@ export const CENTRAL_KEYS = {
     id: hexOf(storeKey.subarray(-HASH_BYTES)),
     keptMs: timeOf(storeKey.subarray(-HASH_BYTES - 8, -HASH_BYTES)),
   }),
+  left: (kind: string, name: string) => key("L", kind, name),
+  cleared: (metric: string) => key("c", metric),
   evidence: (id: string) => key("v", id),
   evidencePart: (id: string, part: number) => join(key("d", id), u32(part)),
   member: (agent: string) => key("m", agent),

@@ -336,6 +336,16 @@ export const METRIC_TABLE = {
     labels: [],
     help: "How much longer than windows.retain says the oldest result still waiting to be deleted has been kept; 0 when none waits.",
   },
+  millrace_central_left_names: {
+    type: "gauge",
+    labels: [],
+    help: "Windows, views of panes and streams of records that the store has and the pipeline does not: they are kept for a while, then cleared.",
+  },
+  millrace_central_cleared_keys_total: {
+    type: "counter",
+    labels: [],
+    help: "Keys of those that were cleared, since the start.",
+  },
   millrace_central_unreadable_values: {
     type: "gauge",
     labels: [],

@@ -1,7 +1,7 @@
 import { emptyPane, mergePane } from "../pane-state.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
 import type { PaneView } from "./pane-view.ts";
-import { parseStateKey, stateKey } from "./state-key.ts";
+import { parseStateKey, stateKey, withoutPaneSize } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
 import type { StateEntry } from "./due-ranges.ts";
 import type { StateChange } from "./window-memory.ts";
@@ -99,11 +99,6 @@ export class PaneMove {
     }
     return targets;
   }
-}
-
-/** The same for views that differ in their pane size only. */
-function withoutPaneSize(viewKey: string): string {
-  return viewKey.replace(/@\d+:/, "@:");
 }
 
 /** The key that follows directly. */

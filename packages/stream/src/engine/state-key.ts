@@ -71,6 +71,11 @@ export function viewKeyName(metric: string, paneMs: number, by: readonly string[
   return `${encodeURIComponent(metric)}@${paneMs}:${by.map(encodeURIComponent).join(",")}`;
 }
 
+/** The same for views that differ in their pane size only. */
+export function withoutPaneSize(viewKey: string): string {
+  return viewKey.replace(/@\d+:/, "@:");
+}
+
 let codedMs = NaN;
 let code = "";
 

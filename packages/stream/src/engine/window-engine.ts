@@ -27,8 +27,9 @@ import { SESSION_ACCUMULATORS, SessionTrack } from "./session-track.ts";
 import { Standing } from "./standing.ts";
 import { RowPlacement } from "./row-placement.ts";
 import type { PlacedRows } from "./row-placement.ts";
-import { stateKey, windowKeyName } from "./state-key.ts";
+import { stateKey, windowKeyName, withoutPaneSize } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
+import type { StateName } from "./state-name.ts";
 import { TickRoom } from "./tick-room.ts";
 import { WindowMemory } from "./window-memory.ts";
 import type { StateChange } from "./window-memory.ts";
@@ -454,6 +455,13 @@ export class WindowEngine {
   /** To be carried out before `restore`. */
   paneMove(): PaneMove {
     return new PaneMove([...this.#memory.views.values()]);
+  }
+
+  /** Whether what is stored under a name is of this engine's windows; panes of whatever size, since `paneMove` takes them. */
+  holds({ kind, name }: StateName): boolean {
+    const { tracks, views } = this.#memory;
+    if (kind === "window") return tracks.has(name);
+    return [...views.keys()].some((key) => withoutPaneSize(key) === withoutPaneSize(name));
   }
 
   /** What `restore` wants to see of the store. */

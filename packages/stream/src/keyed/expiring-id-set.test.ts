@@ -313,3 +313,15 @@ test("a set that begins where another was, with what that remembered, judges as 
     }),
   );
 });
+
+test("a set that begins where ids were cleared judges none of their time, whatever its horizon, and all of a generation later", () => {
+  const times = { clearedMs: fc.integer({ min: 0, max: 1e6 }), horizonMs: fc.integer({ min: 1, max: 1e5 }) };
+  fc.assert(
+    fc.property(fc.record(times), ({ clearedMs, horizonMs }) => {
+      const set = new ExpiringIdSet({ ...options, horizonMs, aheadMs: 10 * horizonMs });
+      set.begin(clearedMs, clearedMs - horizonMs, clearedMs);
+      expect(set.admit(1, clearedMs, clearedMs)).toBe("undeduplicated");
+      expect(set.admit(2, clearedMs + Math.ceil(horizonMs / 32), clearedMs)).toBe("fresh");
+    }),
+  );
+});

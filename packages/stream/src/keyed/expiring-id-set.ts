@@ -191,11 +191,17 @@ export class ExpiringIdSet {
     }
   }
 
-  /** Begins where another set was, before anything is admitted: its watermark, and the time from which it judged. */
-  begin(watermarkMs: EventTimeMs, floorMs: EventTimeMs): void {
+  /**
+   * Begins where another set was, before anything is admitted: its watermark, and the time from which it judged. Of ids up to
+   * `forgottenToMs` nothing is known any more: none of them is judged.
+   */
+  begin(watermarkMs: EventTimeMs, floorMs: EventTimeMs, forgottenToMs: EventTimeMs = -Infinity): void {
     assert(this.#watermarkMs === -Infinity, "a set begins once");
     this.#advance(watermarkMs);
-    const floorGeneration = Math.floor(floorMs / this.#generationMs);
+    const floorGeneration = Math.max(
+      Math.floor(floorMs / this.#generationMs),
+      Math.floor(forgottenToMs / this.#generationMs) + 1,
+    );
     if (floorGeneration > this.#floorGeneration) this.#raiseFloor(floorGeneration);
   }
 
