@@ -221,6 +221,35 @@ test("one that comes back while it is being cleared is gone before anybody looks
   }
 });
 
+test("what was cleared gives its place on the disk back, that of no other name, and waits for it; failing is nothing", async () => {
+  const store = new CrashingStore();
+  await fill(store, NAMES, 1_500);
+  await Life.begin(store, ["w", "wab"]);
+  await ageLeft(store);
+  const rows: (readonly [from: string, to: string])[] = [];
+  const merging: (() => void)[] = [];
+  store.compact = async (from, to) => {
+    rows.push([engineKeyOf(from), engineKeyOf(to)]);
+    await new Promise<void>((resolve) => merging.push(resolve));
+    throw new Error("the disk is full");
+  };
+  const life = await Life.begin(store, ["w", "wab"]);
+  await life.tick(20);
+  const { clearedKeyCount } = life.state;
+  expect([rows.length, clearedKeyCount]).toEqual([1, 2_000]);
+  await life.tick(20);
+  expect(life.state.clearedKeyCount).toBe(clearedKeyCount);
+  for (let turn = 0; turn < 20; turn++) {
+    merging.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    await life.tick(1);
+  }
+  const own = [windowOf("wa"), viewOf("wa")].flatMap(stateRangesOf);
+  for (const [from, to] of rows) expect(own.some((range) => range.from <= from && to <= range.to)).toBe(true);
+  expect(rows.map(([from]) => from.slice(0, 2))).toEqual(["o|", "s|", "w|", "p|"]);
+  expect((await keysBut(store, "wa")).own).toBe(0);
+});
+
 test("panes stay until the windows that may be made of them are gone", async () => {
   const store = new CrashingStore();
   await fill(store, NAMES, 31, DAY_MS);

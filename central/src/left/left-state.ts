@@ -3,15 +3,17 @@ import { viewMetricName } from "@millrace/stream";
 import type { WindowEngine } from "@millrace/stream";
 import type { KeyRange } from "../history/history-keys.ts";
 import { clearedStream } from "../records/cleared-stream.ts";
-import { CENTRAL_KEYS } from "../store/central-keys.ts";
+import { behind, CENTRAL_KEYS } from "../store/central-keys.ts";
 import { StoredValues } from "../store/stored-values.ts";
+import { ClearedSpace } from "./cleared-space.ts";
 import { findLeft } from "./find-left.ts";
 import { leftKeys } from "./left-keys.ts";
 import { LEFT } from "./left-record.ts";
 import type { LeftRecord } from "./left-record.ts";
 
-/** Keys that one commit clears. */
+/** What one commit clears. */
 export const CLEARED_MAX = 1_000;
+const CLEARED_BYTES_MAX = 2_097_152;
 /** How long central runs is counted in such steps: at most one is lost at a restart. */
 export const COUNT_INTERVAL_MS = 600_000;
 const DAY_MS = 86_400_000;
@@ -23,6 +25,12 @@ const KEEP_MS_MAX = 400 * DAY_MS;
 const ORDER = { window: 0, view: 1, stream: 2 } as const;
 /** What was cleared says all in its key, and the store takes no value of no bytes. */
 const CLEARED = Uint8Array.of(1);
+
+/** What one commit may still clear. */
+interface Room {
+  keys: number;
+  bytes: number;
+}
 
 export interface LeftStateOptions {
   readonly store: Store;
@@ -48,11 +56,13 @@ export class LeftState {
   #countedAtMs: number;
   /** Of the one that is being cleared: what is still there. */
   #ranges: KeyRange[] | null = null;
+  readonly #space: ClearedSpace;
   /** Since the start. */
   clearedKeyCount = 0;
 
   private constructor(store: Store, monotonicMs: number) {
     this.#store = store;
+    this.#space = new ClearedSpace(store);
     this.#countedAtMs = monotonicMs;
   }
 
@@ -95,6 +105,7 @@ export class LeftState {
   async takeChanges(monotonicMs: number): Promise<Change[]> {
     const changes: Change[] = [];
     this.#count(monotonicMs, changes);
+    if (this.#space.giveBack()) return changes;
     const due = this.#due();
     if (due !== undefined) await this.#clear(due, changes);
     return changes;
@@ -134,24 +145,32 @@ export class LeftState {
       for (const change of await this.#told(record)) changes.push(change);
     }
     const ranges = (this.#ranges ??= leftKeys(record));
-    let room = CLEARED_MAX;
-    while (room > 0 && ranges.length > 0) {
-      const [{ from, to }] = ranges;
-      let last: Uint8Array | null = null;
-      for await (const { key } of this.#store.range({ from, to, limit: room })) {
-        changes.push({ type: "del", key });
-        this.clearedKeyCount += 1;
-        room -= 1;
-        last = key;
+    const room = { keys: CLEARED_MAX, bytes: CLEARED_BYTES_MAX };
+    while (ranges.length > 0) {
+      const rest = await this.#clearRange(ranges[0], room, changes);
+      if (rest !== null) {
+        ranges[0] = rest;
+        return;
       }
-      // To begin at the first key that is left spares the store from passing over all that was deleted.
-      if (room === 0 && last !== null) ranges[0] = { from: Uint8Array.of(...last, 0), to };
-      else ranges.shift();
+      ranges.shift();
+      this.#space.endRow();
     }
-    if (ranges.length > 0) return;
     this.#ranges = null;
     changes.push({ type: "del", key: keyOf(record) });
     this.#left.delete(idOf(record));
+  }
+
+  /** As much of a range as there is room for; the rest of it, so that nobody passes over what was deleted; null: none. */
+  async #clearRange({ from, to }: KeyRange, room: Room, changes: Change[]): Promise<KeyRange | null> {
+    for await (const entry of this.#store.range({ from, to, limit: room.keys })) {
+      changes.push({ type: "del", key: entry.key });
+      this.#space.add(entry);
+      this.clearedKeyCount += 1;
+      room.keys -= 1;
+      room.bytes -= entry.value.length;
+      if (room.keys <= 0 || room.bytes <= 0) return { from: behind(entry.key), to };
+    }
+    return null;
   }
 
   /** What must be known for good of what is about to be cleared: that nothing may count a second time. */

@@ -110,6 +110,11 @@ export function numberOf(storeKey: Uint8Array): number {
   return storeKey.subarray(-6).reduce((number, byte) => number * 256 + byte, 0);
 }
 
+/** The key that follows directly. */
+export function behind(storeKey: Uint8Array): Uint8Array {
+  return join(storeKey, Uint8Array.of(0));
+}
+
 /** The range of all keys with this first byte, and with this text behind it. */
 export function keysUnder(prefix: string, first?: string): { from: Uint8Array; to: Uint8Array } {
   if (first !== undefined) {
