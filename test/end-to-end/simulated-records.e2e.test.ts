@@ -56,7 +56,7 @@ test(
     await until("it says that nobody is there", () => simulator.log.includes("is away"));
     await central.start();
     await until("records come", async () => (await ackedOf(truthPath)) > 1_000);
-    expect(simulator.log).toContain("is back");
+    await until("it says that central is back", () => simulator.log.includes("is back"));
     await central.process.kill();
     await simulator.kill();
     simulator.start();
