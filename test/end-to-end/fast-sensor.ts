@@ -12,10 +12,16 @@ export interface FastSensorOptions {
   readonly machineCount: number;
   /** Readings a second of all its machines; `machineCount` × 1000 / `perSecond` must be whole milliseconds. */
   readonly perSecond: number;
+  /**
+   * After an outage, or a pause of the test's own process, all that became due meanwhile is made at once, for a minute of
+   * outage at 1,000 a second. Without: no more than `perSecond`, so that it stays behind. Default false.
+   */
+  readonly keepsPace?: boolean;
 }
 
 /** Readings on the way; beyond it the next wait. Below the 65,535 packet ids that there are. */
 const IN_FLIGHT_MAX = 8_000;
+const IN_FLIGHT_MAX_KEEPING_PACE = 60_000;
 const TICK_MS = 5;
 const RECONNECT_MS = 20;
 const TOKENS_S_MAX = 0.5;
@@ -101,19 +107,23 @@ export class FastSensor {
   }
 
   #tick(): void {
-    const { perSecond } = this.#options;
-    const nowMs = performance.now();
-    if (this.#isMaking) {
-      const gained = ((nowMs - this.#refilledMs) / 1_000) * perSecond;
-      this.#tokens = Math.min(this.#tokens + gained, perSecond * TOKENS_S_MAX);
-      this.#refilledMs = nowMs;
-      const latest = Math.floor((Date.now() - this.#startMs) / this.#stepMs) * this.#options.machineCount;
-      const room = this.#ackedCount + IN_FLIGHT_MAX - this.#madeCount;
-      const count = Math.max(0, Math.min(Math.floor(this.#tokens), latest - this.#madeCount, room));
-      this.#tokens -= count;
-      this.#madeCount += count;
-    }
+    if (this.#isMaking) this.#make();
     this.#send();
+  }
+
+  #make(): void {
+    const { perSecond, machineCount, keepsPace = false } = this.#options;
+    const nowMs = performance.now();
+    const gained = ((nowMs - this.#refilledMs) / 1_000) * perSecond;
+    this.#tokens = Math.min(this.#tokens + gained, perSecond * TOKENS_S_MAX);
+    this.#refilledMs = nowMs;
+    const dueCount = Math.floor((Date.now() - this.#startMs) / this.#stepMs) * machineCount - this.#madeCount;
+    const inFlightMax = keepsPace ? IN_FLIGHT_MAX_KEEPING_PACE : IN_FLIGHT_MAX;
+    const room = this.#ackedCount + inFlightMax - this.#madeCount;
+    const allowed = keepsPace ? Number.POSITIVE_INFINITY : Math.floor(this.#tokens);
+    const count = Math.max(0, Math.min(allowed, dueCount, room));
+    this.#tokens -= count;
+    this.#madeCount += count;
   }
 
   #send(): void {
