@@ -5,7 +5,7 @@ import type { LedgerTotals } from "../../central/src/ledger/central-ledger.ts";
 import type { SinkView } from "../../central/src/sinks/sink-view.ts";
 import type { WindowResult } from "@millrace/stream";
 import { CentralClient } from "../../simulator/src/verify/central-client.ts";
-import type { ProgramProcess } from "./program-process.ts";
+import type { ProgramProcess, Surroundings } from "./program-process.ts";
 import { until } from "./until.ts";
 import type { Works } from "./works.ts";
 
@@ -19,6 +19,7 @@ export interface CentralOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Keys of its `http` beside the port. */
   readonly http?: Readonly<Record<string, unknown>>;
+  readonly surroundings?: Surroundings;
 }
 
 /** Central as a real process, asked over HTTP like anybody else would. */
@@ -44,7 +45,8 @@ export class CentralHarness {
       http: { port: ports.http, ...options.http },
       ...options.config,
     });
-    this.process = works.process("central", "central/src/main.ts", ["run", "--config", this.configPath]);
+    const args = ["run", "--config", this.configPath];
+    this.process = works.process("central", "central/src/main.ts", args, options.surroundings);
     this.client = new CentralClient(`http://127.0.0.1:${ports.http}`);
   }
 

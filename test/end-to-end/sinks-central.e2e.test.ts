@@ -6,8 +6,9 @@ import { MemoryLogger } from "@millrace/runtime";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { FileSink } from "../../central/src/sinks/file/file-sink.ts";
-import { CentralHarness } from "./central-harness.ts";
+import { CentralHarness, type CentralOptions } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
+import { FakeClock } from "./fake-clock.ts";
 import { KafkaWorks } from "./kafka-works.ts";
 import { ALPHA } from "./one-site.ts";
 import { PLAIN_PIPELINE } from "./pipeline.ts";
@@ -33,9 +34,19 @@ interface AlertPost {
   readonly alerts: readonly { readonly fingerprint: string; readonly status: string }[];
 }
 
-async function prepare(works: Works, sinks: Readonly<Record<string, unknown>>) {
+async function prepare(
+  works: Works,
+  sinks: Readonly<Record<string, unknown>>,
+  options: Pick<CentralOptions, "surroundings"> = {},
+) {
   const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
-  const central = await CentralHarness.prepare({ works, pipelinePath, agents: [ALPHA], config: { sinks } });
+  const central = await CentralHarness.prepare({
+    works,
+    pipelinePath,
+    agents: [ALPHA],
+    config: { sinks },
+    ...options,
+  });
   const site = await SiteHarness.prepare({ works, ...ALPHA, pipelinePath, uplinkPort: central.intakePort });
   await Promise.all([central.start(), site.start()]);
   const sensors = new SensorPublisher({
@@ -183,6 +194,41 @@ test(
       rule: "agent_silent",
       isActive: true,
     });
+    expect(await central.process.stop()).toBe(0);
+  },
+);
+
+test.skipIf(FakeClock.library === undefined)(
+  "Kafka does not take what a clock two hours ahead stamps: the sinks say so; all of it is there once the clock is right",
+  { timeout: 480_000 },
+  async ({ skip }) => {
+    const broker = await KafkaWorks.start("4.2.0");
+    if (broker === undefined) return skip("needs Java, Maven and the Kafka jars");
+    const works = new Works();
+    works.atEnd(() => broker.end());
+    const { address } = broker.server;
+    const clock = new FakeClock(works);
+    const sinks = { kafka: { brokers: [address] } };
+    const { central, site, sensors, settled } = await prepare(works, sinks, {
+      surroundings: { env: clock.env },
+    });
+    await sensors.run(2_000);
+    await settled();
+    clock.set(7_200_000);
+    await sensors.run(2_000);
+    const reason =
+      /^cannot write to topic millrace\.windows\.v1 of .*: this machine's time, .* is ahead of the broker's clock by 2\.0 h, more than .* takes \(message\.timestamp\.after\.max\.ms\); set the clock right$/;
+    await until("it is said", async () => (await central.sinks()).some((sink) => reason.test(sink.reason)));
+    expect(central.process.log).toContain("ahead of the broker's clock by 2.0 h");
+    clock.set(0);
+    await site.delivered();
+    await expectTruth(central, sensors.truth);
+    await settled();
+    const records = await topicRecords(address, "millrace.windows.v1");
+    await expectApi(
+      central,
+      records.map(({ value }) => JSON.parse(Buffer.from(value).toString())),
+    );
     expect(await central.process.stop()).toBe(0);
   },
 );

@@ -1,5 +1,5 @@
 import type { KafkaAdmin, KafkaClient, KafkaProducer, KafkaSentRecord } from "@millrace/kafka";
-import { MillraceError, reasonOf } from "@millrace/runtime";
+import { MillraceError } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import type { SinkTarget, SinkWritten } from "../sink-target.ts";
 
@@ -165,7 +165,8 @@ export class KafkaSink<Item> implements SinkTarget<Item> {
     try {
       return await ask();
     } catch (error) {
-      throw this.#unreachable(reasonOf(error), error);
+      // The client's errors say all of it by themselves; what lies behind them says "failed".
+      throw this.#unreachable(error instanceof Error ? error.message : String(error), error);
     }
   }
 }

@@ -1,6 +1,7 @@
 import { findErrorBy } from "@platformatic/kafka";
 import { deepestError } from "./deepest-error.ts";
 import { isUnknownTopic } from "./is-unknown-topic.ts";
+import { refusedTime } from "./refused-time.ts";
 
 /** What a person can do comes first. */
 export function explainKafka(error: unknown, topics: readonly string[]): string {
@@ -18,5 +19,5 @@ export function explainKafka(error: unknown, topics: readonly string[]): string 
     return `a record is larger than ${named} takes; set its max.message.bytes higher (1 MiB at least)`;
   if (/authentication failed/i.test(error.message) || /authentication failed/i.test(reason))
     return "Kafka refuses the login (sasl)";
-  return reason;
+  return refusedTime(error, named) ?? reason;
 }

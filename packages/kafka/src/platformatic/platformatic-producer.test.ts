@@ -10,14 +10,17 @@ const script = vi.hoisted(() => ({
   sent: [] as string[][],
   /** Error codes by leader, of each try in turn; none: it is taken. */
   codes: [] as (readonly (readonly number[])[])[],
+  /** What the brokers say of a record, beside these. */
+  ofRecord: null as string | null,
 }));
 
 vi.mock("@platformatic/kafka", async (original) => {
   const real = await original<typeof library>();
   const { EventEmitter } = await import("node:events");
   const refusal = (codes: readonly number[]) => {
+    const ofRecord = script.ofRecord === null ? [] : [["/0/record_errors/0", [-1, script.ofRecord]]];
     const errors = codes.map((code, partition) => [`/${partition}`, [code, null]]);
-    const response = new real.ResponseError(0, 11, Object.fromEntries(errors), {});
+    const response = new real.ResponseError(0, 11, Object.fromEntries([...ofRecord, ...errors]), {});
     return new real.MultipleErrors("produce failed 2 times.", [new real.NetworkError("gone"), response]);
   };
   class Producer extends EventEmitter {
@@ -35,6 +38,7 @@ vi.mock("@platformatic/kafka", async (original) => {
 
 beforeEach(() => {
   script.sent.length = 0;
+  script.ofRecord = null;
 });
 
 async function sent() {
@@ -76,4 +80,30 @@ test("what no waiting mends rejects at once, beside a lost place too, at the sam
   script.sent.length = 0;
   expect(await sent()).toMatch(/larger than/);
   expect(script.sent.length).toBe(1);
+});
+
+test.each([
+  // Without a limit behind, as Kafka's own.
+  [
+    "1767283200000",
+    "[-9223370269578775807, 1767279600000]",
+    "this machine's time, 2026-01-01T16:00:00.000Z, is ahead of the broker's clock by 2.0 h, more than topic t takes (message.timestamp.after.max.ms); set the clock right",
+  ],
+  [
+    "1767283200000",
+    "[1767189600000, 1767279600000]",
+    "this machine's time, 2026-01-01T16:00:00.000Z, is after the last that topic t takes, 2026-01-01T15:00:00.000Z (message.timestamp.after.max.ms); set the clock right",
+  ],
+  [
+    "1000",
+    "[1767189600000, 1767279600000]",
+    "this machine's time, 1970-01-01T00:00:01.000Z, is before the first that topic t takes, 2025-12-31T14:00:00.000Z (message.timestamp.before.max.ms); set the clock right",
+  ],
+])("a clock that brokers do not believe (%s of %s) is called so, at once", async (time, bounds, reason) => {
+  script.codes = [[[32]]];
+  script.ofRecord = `Timestamp ${time} of message with offset 0 is out of range. The timestamp should be within ${bounds}`;
+  expect(await sent()).toBe(reason);
+  script.ofRecord = null;
+  script.sent.length = 0;
+  expect(await sent()).toBe("this machine's time is not one that topic t takes; set the clock right");
 });
