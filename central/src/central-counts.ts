@@ -1,5 +1,6 @@
 import type { WindowEngineCounts } from "@millrace/stream";
 import type { SeriesHistory } from "./history/series-history.ts";
+import type { QuarantineCounts } from "./ledger/quarantine.ts";
 import type { Arrivals } from "./sessions/arrivals.ts";
 import type { Inbox } from "./sessions/inbox.ts";
 import type { CentralState } from "./state/central-state.ts";
@@ -10,8 +11,8 @@ export interface CentralCounts {
   readonly droppedMessages: number;
   readonly engine: WindowEngineCounts | null;
   readonly trimLagMs: number;
-  /** Entries of the quarantine since the store was made. */
-  readonly quarantined: number;
+  /** Null before central is open. */
+  readonly quarantine: QuarantineCounts | null;
   readonly evidenceBytes: number;
   readonly evidencePieces: number;
   /** Windows, views of panes, and streams of records that the store has and the pipeline does not. */
@@ -40,7 +41,7 @@ export function centralCounts(parts: {
     droppedMessages: arrivals.droppedCount,
     engine,
     trimLagMs: windowHistory.trimLagMs,
-    quarantined: state?.quarantine.entryCount ?? 0,
+    quarantine: state?.quarantine.counts() ?? null,
     evidenceBytes: state?.evidence.bytes ?? 0,
     evidencePieces: state?.evidence.count ?? 0,
     leftNames: state?.left.records.length ?? 0,

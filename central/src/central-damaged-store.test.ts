@@ -110,7 +110,7 @@ test("whatever stored value is damaged, central starts, counts it and goes on", 
   const entries: Entry[] = [];
   for await (const entry of world.store.range({ from: Uint8Array.of(65), to: Uint8Array.of(255) }))
     entries.push(entry);
-  expect(new Set(entries.map(({ key }) => key[0])).size).toBe(9);
+  expect(new Set(entries.map(({ key }) => key[0])).size).toBe(11);
   const random = new SeededRandom(7);
   let unreadableCount = 0;
   for (let round = 0; round < 40 * entries.length; round++) {

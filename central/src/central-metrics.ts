@@ -7,6 +7,7 @@ import type { RecordStreamView } from "./records/record-stream-view.ts";
 import type { RecordTotals } from "./records/record-totals.ts";
 import type { LedgerTotals } from "./ledger/central-ledger.ts";
 import type { AgentView } from "./agents/agent-view.ts";
+import type { QuarantineCounts } from "./ledger/quarantine.ts";
 import type { PrometheusSinkView } from "./sinks/prometheus/prometheus-sink.ts";
 import type { SinkView } from "./sinks/sink-view.ts";
 
@@ -56,7 +57,7 @@ export class CentralMetrics {
     this.#metrics.counter("millrace_central_commit_failures_total").add(0);
     if (options.freeBytes !== null)
       this.#metrics.gauge("millrace_central_disk_free_bytes").set(options.freeBytes, {});
-    this.#metrics.counter("millrace_central_quarantine_entries_total").follow(central.counts.quarantined, {});
+    this.#refreshQuarantine(central.counts.quarantine);
     this.#refreshRecords(options.records, options.nowMs);
     this.#refreshLog(central);
     if (options.broker !== null)
@@ -197,6 +198,15 @@ export class CentralMetrics {
         if (lag !== undefined) this.#metrics.gauge("millrace_central_record_lag_records").set(lag, labels);
       }
     }
+  }
+
+  #refreshQuarantine(counts: QuarantineCounts | null): void {
+    if (counts === null) return;
+    const { taken, kept, dropped } = counts;
+    this.#metrics.counter("millrace_central_quarantine_entries_total").follow(taken, {});
+    this.#metrics.gauge("millrace_central_quarantine_bytes").set(kept.bytes, {});
+    for (const [reason, count] of Object.entries(dropped))
+      this.#metrics.counter("millrace_central_quarantine_dropped_total").follow(count, { reason });
   }
 
   #refreshSinks(sinks: readonly SinkView[]): void {

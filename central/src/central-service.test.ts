@@ -56,6 +56,7 @@ function configOf(folder: string): CentralConfig {
     windows: { graceMs: 2_000, retainMs: 86_400_000 },
     history: { "1s": KEPT, "10s": KEPT, "1m": KEPT, "1h": KEPT, "1d": KEPT },
     evidence: { bytesMax: 2 ** 30, retainMs: 86_400_000, unfinishedMs: 86_400_000 },
+    quarantine: { bytesMax: 2 ** 20, retainMs: 86_400_000 },
     records: [],
     sinks: { redis: null, kafka: null, file: null, prometheus: null, webhook: null },
     limits: { ruleGroupsMax: 20_000 },

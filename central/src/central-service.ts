@@ -93,6 +93,7 @@ export class CentralService {
         retainMs: config.windows.retainMs,
         history: config.history,
         evidence: config.evidence,
+        quarantine: config.quarantine,
         limits: config.limits,
         silentAfterMs: config.silentAfterMs,
         store,

@@ -21,11 +21,11 @@ import type { SeriesPage, SeriesQuery } from "./history/series-page.ts";
 import type { SeriesReader, SeriesRefusal } from "./history/series-reader.ts";
 import type { LedgerTotals } from "./ledger/central-ledger.ts";
 import type { LateCount, LateEntry } from "./ledger/late-book.ts";
-import type { QuarantineEntry } from "./ledger/quarantine.ts";
+import type { QuarantineCounts, QuarantineFilter } from "./ledger/quarantine.ts";
+import type { QuarantineEntry } from "./ledger/quarantine-entry.ts";
+import { quarantinePage } from "./ledger/quarantine-page.ts";
 import type { LogLoss } from "./log/log-book.ts";
-import { QUARANTINE } from "./state/central-state.ts";
 import type { CentralPipeline, CentralState } from "./state/central-state.ts";
-import { CENTRAL_KEYS, keysUnder } from "./store/central-keys.ts";
 import { computedWindows } from "./windows/computed-windows.ts";
 import type { WindowHistory } from "./windows/window-history.ts";
 import type { WindowRuleCounts } from "./window-rules/window-rules.ts";
@@ -118,15 +118,13 @@ export class CentralViews implements CentralViewer {
     return seriesReader.page(query);
   }
 
-  async quarantine(limit: number, before: number | null = null): Promise<QuarantineEntry[]> {
-    const entries: QuarantineEntry[] = [];
-    const { from, to } = keysUnder("q");
-    const keys = { from, to: before === null ? to : CENTRAL_KEYS.quarantine(before), isReverse: true, limit };
-    for await (const { value } of this.#options.store.range(keys)) {
-      const entry = QUARANTINE.read(value);
-      if (entry !== null) entries.push(entry);
-    }
-    return entries;
+  async quarantine(limit: number, filter: QuarantineFilter = {}): Promise<QuarantineEntry[]> {
+    const state = this.#state;
+    return state === null ? [] : quarantinePage(this.#options.store, state.quarantine, { ...filter, limit });
+  }
+
+  quarantineCounts(filter: QuarantineFilter = {}): QuarantineCounts | null {
+    return this.#state?.quarantine.counts(filter) ?? null;
   }
 
   late(limit: number, before: number | null = null): LateEntry[] {

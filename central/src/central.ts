@@ -45,7 +45,8 @@ import { SeriesReader } from "./history/series-reader.ts";
 import type { SeriesRefusal } from "./history/series-reader.ts";
 import type { LedgerTotals } from "./ledger/central-ledger.ts";
 import type { LateCount, LateEntry } from "./ledger/late-book.ts";
-import type { QuarantineEntry } from "./ledger/quarantine.ts";
+import type { QuarantineCounts, QuarantineFilter, QuarantineLimits } from "./ledger/quarantine.ts";
+import type { QuarantineEntry } from "./ledger/quarantine-entry.ts";
 import { EmbeddedLog } from "./log/embedded-log.ts";
 import type { LogLoss } from "./log/log-book.ts";
 import { tellLeft } from "./left/tell-left.ts";
@@ -83,6 +84,8 @@ export interface CentralOptions {
   /** How much of the history's levels is kept; default: there is no history. */
   readonly history?: CentralConfig["history"];
   readonly evidence: EvidenceLimits;
+  /** Where nothing is given, as in central.yaml. */
+  readonly quarantine?: QuarantineLimits;
   readonly silentAfterMs: number;
   /** Where nothing is given, as in central.yaml. */
   readonly limits?: CentralConfig["limits"];
@@ -106,6 +109,7 @@ export interface CentralOptions {
 }
 
 const LIMITS: CentralConfig["limits"] = { ruleGroupsMax: 20_000 };
+const QUARANTINE: QuarantineLimits = { bytesMax: 64 * 2 ** 20, retainMs: 30 * 86_400_000 };
 
 /** What works on the state, once that is read. */
 interface Opened {
@@ -225,7 +229,8 @@ export class Central implements CentralReader {
   }
 
   async #openState({ nowMs, monotonicMs }: { nowMs: number; monotonicMs: number }): Promise<CentralState> {
-    const { store, pipeline, graceMs, retainMs, evidence, records = [], limits = LIMITS } = this.#options;
+    const { store, pipeline, graceMs, retainMs, evidence, records = [] } = this.#options;
+    const { quarantine = QUARANTINE, limits = LIMITS } = this.#options;
     const state = await CentralState.open({
       store,
       pipeline,
@@ -234,6 +239,7 @@ export class Central implements CentralReader {
       graceMs,
       retainMs,
       evidence,
+      quarantine,
       tickBytesMax: this.#options.tickBytesMax,
       logName: this.#options.uplinkLog?.name ?? "",
       nowMs,
@@ -428,8 +434,12 @@ export class Central implements CentralReader {
     return this.#views.series(query);
   }
 
-  quarantine(limit: number, before: number | null = null): Promise<QuarantineEntry[]> {
-    return this.#views.quarantine(limit, before);
+  quarantine(limit: number, filter: QuarantineFilter = {}): Promise<QuarantineEntry[]> {
+    return this.#views.quarantine(limit, filter);
+  }
+
+  quarantineCounts(filter: QuarantineFilter = {}): QuarantineCounts | null {
+    return this.#views.quarantineCounts(filter);
   }
 
   late(limit: number, before: number | null = null): LateEntry[] {

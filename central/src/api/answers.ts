@@ -7,7 +7,7 @@ import type { LedgerTotals } from "../ledger/central-ledger.ts";
 import type { EvidenceView } from "../evidence/evidence-view.ts";
 import type { LateEntry } from "../ledger/late-book.ts";
 import type { SeriesPage } from "../history/series-page.ts";
-import type { QuarantineEntry } from "../ledger/quarantine.ts";
+import type { QuarantineEntry } from "../ledger/quarantine-entry.ts";
 import type { RecordStreamView } from "../records/record-stream-view.ts";
 import type { RecordTotals } from "../records/record-totals.ts";
 import type { SinkView } from "../sinks/sink-view.ts";
@@ -380,7 +380,7 @@ const recordStream = z.strictObject({
 }) satisfies z.ZodType<Omit<RecordStreamView, "totals">>;
 
 const quarantined = z.strictObject({
-  number: count,
+  number: count.describe("Its name for good: `/api/v1/quarantine/{number}`."),
   atMs: ms,
   agent: text,
   topic: text,
@@ -497,7 +497,20 @@ export const ANSWERS = {
     lost: count,
     rejected: z.array(rejected).describe("The first 100, by `line` of JSON lines or `index` of an array."),
   }),
-  QuarantinePage: z.strictObject({ entries: z.array(quarantined), cursor }),
+  QuarantinePage: z.strictObject({
+    entries: z.array(quarantined),
+    cursor,
+    kept: z
+      .strictObject({ entries: count, bytes: count })
+      .describe("Of this agent, or stream and partition, and this reason, where they are given."),
+    dropped: z
+      .strictObject({
+        flood: count.describe("Too many at once: never kept."),
+        room: count.describe("Given up for later ones: `quarantine.bytesMax`."),
+        age: count.describe("Older than `quarantine.retain`."),
+      })
+      .describe("Of all, since the store was made; the ledger counts them too."),
+  }),
   LatePage: z.strictObject({ entries: z.array(late), cursor }),
   Reset: z.strictObject({ agent: text, id: text }),
   Retired: z.strictObject({ site: text, agentsRetired: count }),

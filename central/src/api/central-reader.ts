@@ -6,7 +6,8 @@ import type { EvidenceView } from "../evidence/evidence-view.ts";
 import type { LateEntry } from "../ledger/late-book.ts";
 import type { LedgerTotals } from "../ledger/central-ledger.ts";
 import type { AskOutcome } from "../requests/request-book.ts";
-import type { QuarantineEntry } from "../ledger/quarantine.ts";
+import type { QuarantineCounts, QuarantineFilter } from "../ledger/quarantine.ts";
+import type { QuarantineEntry } from "../ledger/quarantine-entry.ts";
 import type { LogLoss } from "../log/log-book.ts";
 import type { StoreDamage } from "../state/store-damage.ts";
 import type { SeriesPage, SeriesQuery } from "../history/series-page.ts";
@@ -29,9 +30,11 @@ export interface CentralViewer {
   latestWindows(window: string | null): Promise<WindowResult[]>;
   /** Windows that ended in the last ten minutes or are open, bounded, ascending. */
   recentWindows(): WindowResult[];
-  /** Newest first; those with a number below `before`, where one is given. */
-  quarantine(limit: number, before?: number | null): Promise<QuarantineEntry[]>;
-  /** What came late for a window since the start, likewise. */
+  /** Newest first. */
+  quarantine(limit: number, filter?: QuarantineFilter): Promise<QuarantineEntry[]>;
+  /** Null before central is open. */
+  quarantineCounts(filter?: QuarantineFilter): QuarantineCounts | null;
+  /** What came late for a window since the start, newest first; those with a number below `before`, where one is given. */
   late(limit: number, before?: number | null): LateEntry[];
   /** Pieces of evidence, the latest first. */
   evidence(query: EvidenceQuery): EvidencePage;

@@ -214,10 +214,21 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answer: "PipelineUses",
   },
   "GET /api/v1/quarantine": {
-    summary: "Messages that were not taken, newest first",
+    summary: "Messages and records that were not taken, newest first",
     right: "read",
-    query: [limit(100, LIST_LIMIT_MAX), CURSOR],
+    query: [
+      parameter("agent", "Of this agent, or this stream and partition, such as orders/0"),
+      parameter("reason", "For this reason"),
+      limit(100, LIST_LIMIT_MAX),
+      CURSOR,
+    ],
     answer: "QuarantinePage",
+  },
+  "GET /api/v1/quarantine/{number}": {
+    summary: "One of them",
+    right: "read",
+    answer: "QuarantineEntry",
+    problems: ["unknown_entry"],
   },
   "GET /api/v1/late": {
     summary: "Readings that came late for a window since the start, newest first",

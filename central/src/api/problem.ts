@@ -26,6 +26,7 @@ const TITLES = {
   too_many_requests: [429, "Too many requests at once"],
   too_many_records: [429, "Records come too fast"],
   unknown_evidence: [404, "No such evidence"],
+  unknown_entry: [404, "The quarantine has no such entry"],
   evidence_incomplete: [409, "The evidence is not complete"],
   unknown_agent: [404, "No such agent or site"],
   not_found: [404, "Nothing is here"],

@@ -31,6 +31,7 @@ import type { AlarmView } from "../alarms/alarm-view.ts";
 import { evidencePage } from "../evidence/evidence-query.ts";
 import type { EvidenceQuery } from "../evidence/evidence-query.ts";
 import type { EvidenceView } from "../evidence/evidence-view.ts";
+import type { QuarantineFilter } from "../ledger/quarantine.ts";
 import type { SeriesPage, SeriesQuery } from "../history/series-page.ts";
 import type { SeriesRefusal } from "../history/series-reader.ts";
 import { REQUESTS_PER_CLIENT_MAX } from "./requests-in-work.ts";
@@ -131,8 +132,21 @@ class FixedReader implements CentralReader {
   recentWindows() {
     return [window(1)];
   }
-  async quarantine(limit: number, before: number | null = null) {
-    return QUARANTINE.filter(({ number }) => before === null || number < before).slice(0, limit);
+  async quarantine(limit: number, { before = Infinity, agent, reason }: QuarantineFilter = {}) {
+    return QUARANTINE.filter(
+      (entry) =>
+        entry.number < before &&
+        (agent ?? entry.agent) === entry.agent &&
+        (reason ?? entry.reason) === entry.reason,
+    ).slice(0, limit);
+  }
+
+  quarantineCounts() {
+    return {
+      taken: 9,
+      kept: { entries: QUARANTINE.length, bytes: 3_072 },
+      dropped: { flood: 5, room: 1, age: 0 },
+    };
   }
   evidence(query: EvidenceQuery) {
     return evidencePage(EVIDENCE, query);
@@ -845,6 +859,21 @@ test("an alarm by its id, whatever is in it, with its evidence", async () => {
   expect(await codeOf(await fetch(`${url}/api/v1/alarms/other`))).toBe("unknown_alarm");
 });
 
+test("what is in quarantine by its number, and how much is not kept", async () => {
+  const { url } = await listen();
+  expect(await (await fetch(`${url}/api/v1/quarantine/2`)).json()).toEqual(QUARANTINE[1]);
+  for (const number of ["4", "0", "x", "-1", "2.5"]) {
+    const unknown = await fetch(`${url}/api/v1/quarantine/${number}`);
+    expect([number, unknown.status, await codeOf(unknown)]).toEqual([number, 404, "unknown_entry"]);
+  }
+  expect(await (await fetch(`${url}/api/v1/quarantine?limit=1`)).json()).toEqual({
+    entries: [QUARANTINE[0]],
+    cursor: "3",
+    kept: { entries: 3, bytes: 3_072 },
+    dropped: { flood: 5, room: 1, age: 0 },
+  });
+});
+
 test("lists come page by page: what comes and goes between two pages neither doubles nor hides another", async () => {
   const { url, reader } = await listen();
   const ask = async (path: string): Promise<{ ids: unknown[]; cursor: string | null }> => {
@@ -876,6 +905,8 @@ test("lists come page by page: what comes and goes between two pages neither dou
   expect(bad).toEqual({ ids: [3, 2], cursor: "2" });
   expect(await ask(`quarantine?limit=2&cursor=${bad.cursor}`)).toEqual({ ids: [1], cursor: null });
   expect(await ask("quarantine?limit=3")).toEqual({ ids: [3, 2, 1], cursor: null });
+  expect((await ask("quarantine?agent=alpha-1&reason=oversized")).ids).toEqual([3, 2, 1]);
+  expect((await ask("quarantine?agent=alpha-2")).ids).toEqual([]);
   expect(await ask("late?limit=1")).toEqual({ ids: [7], cursor: null });
   expect((await ask("late")).ids).toEqual([7]);
   expect((await ask("windows/latest?limit=1")).cursor).toBeNull();

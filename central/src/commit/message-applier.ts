@@ -9,7 +9,7 @@ import type { RejectReason } from "../ledger/central-ledger.ts";
 import type { CentralState } from "../state/central-state.ts";
 import type { Deduplication } from "../deduplication/deduplication.ts";
 import type { BatchBody, OpenedMessage } from "../log/opened-message.ts";
-import type { NotedReason } from "../ledger/quarantine.ts";
+import type { NotedReason } from "../ledger/quarantine-entry.ts";
 import type { Session } from "../sessions/session.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
 

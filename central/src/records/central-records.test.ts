@@ -259,6 +259,22 @@ test("what is refused is in the quarantine with stream, partition and offset, on
   expect(await again.central.quarantine(10)).toHaveLength(2);
 });
 
+test("a burst of five thousand that nobody can read is in the quarantine whole, over a start; what is behind it is taken", async () => {
+  const { central, time, store } = await start();
+  const junk = Array.from({ length: 5_000 }, (_, at) => bytesOf(`junk ${at}`));
+  const outcome = central.offerRecords("orders", posted([...junk, order(1, NOW)]));
+  await time.run(300);
+  expect(await outcome).toMatchObject({ received: 5_001, taken: 1, rejectedCount: 5_000 });
+  const again = await start(new CrashingStore(store.snapshot()), { time });
+  const entries = await again.central.quarantine(10_000, { agent: "orders/0", reason: "malformed" });
+  expect(entries.map(({ record }) => record?.offset)).toEqual(junk.map((_, at) => 4_999 - at));
+  expect(again.central.quarantineCounts()).toMatchObject({
+    taken: 5_000,
+    kept: { entries: 5_000 },
+    dropped: { flood: 0, room: 0, age: 0 },
+  });
+});
+
 test("an agent that still sends a metric which is made of records now adds nothing to its windows", async () => {
   const pipeline = {
     metrics: [{ ...AMOUNT, name: "t" }],

@@ -257,7 +257,13 @@ export class RecordStage {
     clock.forgetLost(moment.finalToMs);
     if (batch.damage !== undefined) {
       const { reason: detail, bytes } = batch.damage;
-      this.#keep({ reason: "unreadable", detail, partition: clock.partition, offset: clock.next, bytes });
+      this.#refused.push({
+        reason: "unreadable",
+        detail,
+        partition: clock.partition,
+        offset: clock.next,
+        bytes,
+      });
     }
     if (batch.resumedAt !== undefined) this.#resumeAt(clock, batch, batch.resumedAt);
     clock.topicId = batch.topicId ?? clock.topicId;
@@ -345,9 +351,11 @@ export class RecordStage {
     return rows;
   }
 
-  /** Records that were refused since the last call. */
-  takeRefused(): RefusedRecord[] {
-    return this.#refused.splice(0);
+  /** Records that were refused since the last call: no more than a commit takes. */
+  takeRefused(): readonly RefusedRecord[] {
+    const refused = this.#refused;
+    this.#refused = [];
+    return refused;
   }
 
   /** Ends the alarms of rules whose time is over by the stream's own. */
@@ -428,7 +436,7 @@ export class RecordStage {
         reason === "set_aside"
           ? `its time ${columns.timeMs[row]} is before ${this.#ids.floorMs}, from where on ids are remembered`
           : `its time ${columns.timeMs[row]} is in final windows only, which end at ${moment.finalToMs}`;
-      this.#keep({ reason, detail, ...recordAt(this.#places[row], batch, clock) });
+      this.#refused.push({ reason, detail, ...recordAt(this.#places[row], batch, clock) });
     });
     this.#watchRows(rows, moment.nowMs);
     this.#judgeRows(rows, values, moment.nowMs);
@@ -522,7 +530,7 @@ export class RecordStage {
         fate === "tooLate"
           ? `its time ${timeMs} is in final windows only, which end at ${finalToMs}`
           : `its time ${timeMs} is before that from where on rows are kept`;
-      this.#keep({ reason, detail, ...recordAt(place, batch, clock) });
+      this.#refused.push({ reason, detail, ...recordAt(place, batch, clock) });
     }
     this.#add(counts);
   }
@@ -577,11 +585,7 @@ export class RecordStage {
     const { reason } = refused;
     const rejected = { ...this.#totals.rejected, [reason]: (this.#totals.rejected[reason] ?? 0) + 1 };
     this.#totals = { ...this.#totals, rejected };
-    this.#keep(refused);
-  }
-
-  #keep(refused: RefusedRecord): void {
-    if (this.#refused.length < REJECTIONS_TOLD_MAX) this.#refused.push(refused);
+    this.#refused.push(refused);
   }
 
   #add(counts: Readonly<Partial<Record<Exclude<keyof RecordTotals, "rejected">, number>>>): void {

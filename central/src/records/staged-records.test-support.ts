@@ -107,7 +107,7 @@ export class StagedRecords {
 
   commit(): void {
     for (const rows of this.stage.takeRows()) this.#merge(rows);
-    this.refused.push(...this.stage.takeRefused());
+    for (const refused of this.stage.takeRefused()) this.refused.push(refused);
     const changed = this.stage.takeChanges(this.monotonicMs);
     if (changed === null) return;
     this.#kept.record = changed.record;

@@ -7,7 +7,7 @@ import type { AgentRecord, AgentStays } from "../agents/agent-registry.ts";
 import { AlarmBook, endedSource, ownSource } from "../alarms/alarm-book.ts";
 import type { AlarmRecord } from "../alarms/alarm-book.ts";
 import type { AlarmView } from "../alarms/alarm-view.ts";
-import { CENTRAL_KEYS, keysUnder, numberOf } from "../store/central-keys.ts";
+import { CENTRAL_KEYS } from "../store/central-keys.ts";
 import { engineChange, loadEngineKeys, movePanes, readEngineRange } from "../store/engine-entries.ts";
 import { CentralLedger } from "../ledger/central-ledger.ts";
 import type { LedgerTotals, RejectReason } from "../ledger/central-ledger.ts";
@@ -24,8 +24,8 @@ import type { LogGap } from "../log/uplink-log.ts";
 import { retractablePipeline } from "../records/changes/retractable-pipeline.ts";
 import { RecordStreams } from "../records/record-streams.ts";
 import { WindowRules } from "../window-rules/window-rules.ts";
-import { Quarantine } from "../ledger/quarantine.ts";
-import type { QuarantineEntry } from "../ledger/quarantine.ts";
+import { openQuarantine } from "../ledger/open-quarantine.ts";
+import type { Quarantine, QuarantineLimits } from "../ledger/quarantine.ts";
 import { StoreRegistry } from "../deduplication/store-registry.ts";
 import type { StoreRecord } from "../deduplication/store-registry.ts";
 import type { StoreDamage } from "./store-damage.ts";
@@ -34,8 +34,11 @@ import { StoredValues } from "../store/stored-values.ts";
 import { TrustedTime } from "../agents/trusted-time.ts";
 import type { ClockReading } from "../agents/trusted-time.ts";
 
-/** The format of central's store that this program writes; it reads no newer one. Up to 2 one value had the stays of all agents. */
-export const CENTRAL_STORE_FORMAT = 3;
+/**
+ * The format of central's store that this program writes; it reads no newer one. Up to 2 one value had the stays of all agents,
+ * up to 3 each message in quarantine was a value of its own.
+ */
+export const CENTRAL_STORE_FORMAT = 4;
 
 /** Results of one tick, about, so that a commit stays small however many windows end at once: the rest follows. */
 const TICK_BYTES_MAX = 2_097_152;
@@ -110,12 +113,6 @@ const LOG_POSITIONS = new StoredJson<StoredLogPosition>({
 });
 const MEMBER_SEARCH = new StoredJson<StoredMemberSearch>({ log: "string" });
 const LOG_LOSS = new StoredJson<LogLoss>({ records: "number", untilMs: "number", lastAtMs: "number" });
-export const QUARANTINE = new StoredJson<QuarantineEntry>({
-  number: "number",
-  atMs: "number",
-  agent: "string",
-  reason: "string",
-});
 
 /** What central makes of a pipeline. */
 export type CentralPipeline = Pick<Pipeline, "metrics" | "windows"> &
@@ -131,6 +128,7 @@ export interface CentralStateOptions {
   /** How long results of windows are kept. */
   readonly retainMs: number;
   readonly evidence: EvidenceLimits;
+  readonly quarantine: QuarantineLimits;
   /** What one tick's results take up in a commit, about. Default 2 MiB. */
   readonly tickBytesMax?: number | undefined;
   /** Whose positions are kept: another log is read from its beginning. */
@@ -195,10 +193,8 @@ export class CentralState {
     const read = options.records.filter(({ name }) => pipeline.metrics.some(({ stream }) => stream === name));
     const streams = new Set(read.map(({ name }) => name));
     const left = await LeftState.open({ store, engine, streams, retainMs, nowMs, monotonicMs });
-    const quarantined: { number: number; agent: string }[] = [];
-    for await (const { key, value } of store.range(keysUnder("q")))
-      quarantined.push({ number: numberOf(key), agent: QUARANTINE.read(value)?.agent ?? "" });
     const stored = new StoredValues(store);
+    const quarantine = await openQuarantine(store, stored, options.quarantine);
     const stores = await stored.under("s", STORES);
     const lanes = await stored.under("l", LANES);
     const agents = await stored.under("a", AGENTS);
@@ -220,7 +216,7 @@ export class CentralState {
     const searched = await stored.get(CENTRAL_KEYS.memberSearch(), MEMBER_SEARCH);
     const memberSearch = new MemberSearch(options.logName, searched);
     const books = { records, windowRules, log, memberSearch, left };
-    const state = new CentralState(engine, new Quarantine(quarantined), stored, books, options);
+    const state = new CentralState(engine, quarantine, stored, books, options);
     state.evidence.restore(evidence);
     state.stores.restore(stores, lanes);
     state.agents.restore(agents, members, monotonicMs);
@@ -369,9 +365,7 @@ export class CentralState {
       const { origin: _, ...view } = record;
       alarms.push(view);
     }
-    const { entries, forgotten } = this.quarantine.takeWaiting();
-    for (const entry of entries) changes.push(QUARANTINE.put(CENTRAL_KEYS.quarantine(entry.number), entry));
-    for (const number of forgotten) changes.push({ type: "del", key: CENTRAL_KEYS.quarantine(number) });
+    for (const change of this.quarantine.takeChanges(clocks.monotonicMs)) changes.push(change);
     for (const change of this.engine.takeChanges()) changes.push(engineChange(change));
     for (const change of this.evidence.takeChanges()) changes.push(change);
     for (const change of this.records.takeChanges(clocks.monotonicMs)) changes.push(change);

@@ -20,7 +20,9 @@ import type { Lane } from "@millrace/stream";
  *   'S'                                     since when agents belong is looked for in the log (member-search.ts)
  *   'g' agent 0                             ledger
  *   'A' agent 0 alarm id 0                  alarm, latest step, and where it came from
- *   'q' number u48                          quarantined message
+ *   'q' number u48                          quarantined messages: of one source, reason and commit (ledger/quarantine-segment.ts)
+ *   'Q' number u48                          what is in those, but for themselves
+ *   'c'                                     the quarantine's next number, and how many it has given up
  *   'r' stream 0                            a stream of records: positions, ledger, how far ids go back
  *   'i' stream 0  number u48                ids of records (records/id-log.ts)
  *   'w' rule 0  series                      a series that a rule on records watches (records/record-watch-book.ts)
@@ -51,6 +53,8 @@ export const CENTRAL_KEYS = {
   ledger: (agent: string) => key("g", agent),
   alarm: (agent: string, id: string) => key("A", agent, id),
   quarantine: (number: number) => join(key("q"), u48(number)),
+  quarantineSegment: (number: number) => join(key("Q"), u48(number)),
+  quarantineTotals: () => key("c"),
   records: (stream: string) => key("r", stream),
   ids: (stream: string, number: number) => join(key("i", stream), u48(number)),
   watched: (rule: string, series: string) => join(key("w", rule), Buffer.from(series)),
@@ -105,7 +109,7 @@ export function engineKeyOf(storeKey: Uint8Array): string {
   return decoder.decode(storeKey.subarray(1));
 }
 
-/** The number in the key of a quarantined message, or of an entry of ids. */
+/** The number in the key of quarantined messages, or of an entry of ids. */
 export function numberOf(storeKey: Uint8Array): number {
   return storeKey.subarray(-6).reduce((number, byte) => number * 256 + byte, 0);
 }

@@ -13,7 +13,7 @@ export class StoredJson<Value extends object> {
     this.#shape = shape;
   }
 
-  put(key: Uint8Array, value: Value): Change {
+  put(key: Uint8Array, value: Value): Extract<Change, { readonly type: "put" }> {
     return { type: "put", key, value: Buffer.from(JSON.stringify(value)) };
   }
 

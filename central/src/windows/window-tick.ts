@@ -43,6 +43,7 @@ export class WindowTick {
     const trustedMs = this.#trustedMs(moment);
     await this.#loadDue(trustedMs);
     evidenceChecker.noteGone(state.evidence.expire(trustedMs));
+    state.quarantine.expire(trustedMs);
     const results = state.engine.tick(moment.nowMs, trustedMs);
     state.judgeWindows(results, { ...moment, trustedMs });
     const trims = await this.#trim(moment, trustedMs, results.length);

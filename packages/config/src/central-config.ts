@@ -49,6 +49,7 @@ export interface CentralConfig {
     /** What no part has come of for so long is given up. */
     readonly unfinishedMs: number;
   };
+  readonly quarantine: { readonly bytesMax: number; readonly retainMs: number };
   /** Streams of business records. */
   readonly records: readonly RecordStreamConfig[];
   readonly sinks: {

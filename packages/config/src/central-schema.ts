@@ -291,6 +291,17 @@ export const centralSchema = z.strictObject({
     })
     .prefault({})
     .describe("Payloads and recordings that came as a whole."),
+  quarantine: z
+    .strictObject({
+      bytesMax: bytes({ min: "1MiB", max: "1GiB" })
+        .prefault("64MiB")
+        .describe(
+          "Disk space for it; beyond it the oldest of the source and reason that has most go, counted. 64MiB are 16,000 entries at least, and 150,000 where many come at once.",
+        ),
+      retain: duration({ min: "1h", max: "3650d" }).prefault("30d").describe("How long an entry is kept."),
+    })
+    .prefault({})
+    .describe("How messages and records that were not taken begin, and why."),
   records: z
     .record(streamName(), records)
     .prefault({})

@@ -40,6 +40,7 @@ test("defaults", () => {
       "1d": { retainMs: 3_650 * 86_400_000, bytesMax: 2 ** 30 },
     },
     evidence: { bytesMax: 10 * 2 ** 30, retainMs: 30 * 86_400_000, unfinishedMs: 7 * 86_400_000 },
+    quarantine: { bytesMax: 64 * 2 ** 20, retainMs: 30 * 86_400_000 },
     records: [],
     sinks: { redis: null, kafka: null, file: null, prometheus: null, webhook: null },
     limits: { ruleGroupsMax: 20_000 },

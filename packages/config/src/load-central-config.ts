@@ -105,6 +105,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       retainMs: file.evidence.retain,
       unfinishedMs: file.evidence.unfinishedAfter,
     },
+    quarantine: { bytesMax: file.quarantine.bytesMax, retainMs: file.quarantine.retain },
     records: Object.entries(file.records).map(([name, each]) => resolveRecords(reader, name, each)),
     sinks,
     limits: { ruleGroupsMax: file.limits.ruleGroupsMax },

@@ -302,7 +302,17 @@ export const METRIC_TABLE = {
   millrace_central_quarantine_entries_total: {
     type: "counter",
     labels: [],
-    help: "Messages and records, and notes of readings that were not taken, that have gone into the quarantine; of many at once only some do.",
+    help: "Messages and records, and notes of readings that were not taken, that have gone into the quarantine.",
+  },
+  millrace_central_quarantine_bytes: {
+    type: "gauge",
+    labels: [],
+    help: "Bytes that the quarantine takes of central's store, about: quarantine.bytesMax bounds it.",
+  },
+  millrace_central_quarantine_dropped_total: {
+    type: "counter",
+    labels: ["reason"],
+    help: "Of what belonged into the quarantine, what it does not hold: too many came at once (flood, never kept), later ones needed the room (room), it was too old (age).",
   },
   millrace_central_certificate_expiry_timestamp_seconds: {
     type: "gauge",

@@ -3,8 +3,12 @@ import { fresh } from "../caching.ts";
 import type { CentralReader } from "../central-reader.ts";
 import { LIST_LIMIT_MAX } from "../list-page.ts";
 import { wrongCursor } from "../page-cursor.ts";
+import { ProblemError } from "../problem.ts";
 import { parseLimit, parseQuery } from "../window-query.ts";
 import type { RecordTarget } from "./record-routes.ts";
+
+/** Before central is open. */
+const NOTHING = { kept: { entries: 0, bytes: 0 }, dropped: { flood: 0, room: 0, age: 0 } };
 
 /** What became of all that came, what was not taken, and what came late. */
 export function addLedgerRoutes(
@@ -22,8 +26,20 @@ export function addLedgerRoutes(
   app.get("/api/v1/quarantine", async (request, reply) => {
     const query = parseQuery(request.query);
     const limit = parseLimit(query.get("limit"), 100, LIST_LIMIT_MAX);
-    const found = await reader.quarantine(limit + 1, parseNumberCursor(query.get("cursor")));
-    return fresh(reply).send(numberedPage(found, limit));
+    const [agent, reason] = [query.get("agent"), query.get("reason")];
+    const before = parseNumberCursor(query.get("cursor"));
+    const of = { ...(agent === undefined ? {} : { agent }), ...(reason === undefined ? {} : { reason }) };
+    const found = await reader.quarantine(limit + 1, { ...of, ...(before === null ? {} : { before }) });
+    const { kept, dropped } = reader.quarantineCounts(of) ?? NOTHING;
+    return fresh(reply).send({ ...numberedPage(found, limit), kept, dropped });
+  });
+  app.get<{ Params: { number: string } }>("/api/v1/quarantine/:number", async (request, reply) => {
+    const { number } = request.params;
+    const before = /^\d{1,15}$/.test(number) ? Number(number) + 1 : 0;
+    const [entry] = await reader.quarantine(1, { before });
+    if (entry === undefined || entry.number !== before - 1)
+      throw new ProblemError("unknown_entry", "/api/v1/quarantine lists what there is");
+    return fresh(reply).send(entry);
   });
   app.get("/api/v1/late", async (request, reply) => {
     const query = parseQuery(request.query);

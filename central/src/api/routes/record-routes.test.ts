@@ -72,6 +72,7 @@ const READER: CentralReader = {
   latestWindows: () => Promise.resolve([]),
   recentWindows: () => [],
   quarantine: () => Promise.resolve([]),
+  quarantineCounts: () => null,
   late: () => [],
   evidence: () => ({ evidence: [], cursor: null }),
   evidenceOf: () => null,
