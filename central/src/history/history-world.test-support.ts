@@ -47,6 +47,7 @@ export class HistoryWorld {
   clockAheadMs = 0;
   history: SeriesHistory;
   #engine: WindowEngine;
+  #windows: readonly WindowSpec[];
   readonly #options: WorldOptions;
   /** By stream. */
   readonly #streamTimes = new Map<string, number>();
@@ -55,8 +56,9 @@ export class HistoryWorld {
 
   private constructor(options: WorldOptions) {
     this.#options = options;
+    this.#windows = options.windows;
     this.#accumulate = options.accumulate ?? ["sum", "mean", "min", "max"];
-    this.#engine = this.#newEngine(options.windows);
+    this.#engine = this.#newEngine();
     this.history = new SeriesHistory(this.store, options.limits ?? UNLIMITED, options.bounds);
   }
 
@@ -135,10 +137,12 @@ export class HistoryWorld {
       await this.pass(6_000, 6_000);
   }
 
-  async restart(windows?: readonly WindowSpec[]): Promise<void> {
+  /** With these windows from now on. */
+  async restart(windows = this.#windows): Promise<void> {
     await this.history.close();
     this.store = this.store.crash();
-    this.#engine = this.#newEngine(windows ?? this.#options.windows);
+    this.#windows = windows;
+    this.#engine = this.#newEngine();
     this.history = new SeriesHistory(this.store, this.#options.limits ?? UNLIMITED, this.#options.bounds);
     await this.#restore();
   }
@@ -184,7 +188,8 @@ export class HistoryWorld {
     await this.history.restore(engine.views, this.nowMs);
   }
 
-  #newEngine(windows: readonly WindowSpec[]): WindowEngine {
+  #newEngine(): WindowEngine {
+    const windows = this.#windows;
     const names = [...new Set(windows.map(({ metric }) => metric))];
     const metrics = names.map((name): MetricSpec => {
       const metric = { name, unit: "", accumulate: this.#accumulate, isLive: true };
