@@ -155,6 +155,7 @@ export class CentralMetrics {
     this.#metrics.gauge("millrace_central_history_groups").set(history.groups, {});
     this.#metrics.gauge("millrace_central_history_dirty_blocks").set(history.dirtyBlocks, {});
     this.#metrics.gauge("millrace_central_history_lag_seconds").set(history.lagMs / 1_000, {});
+    this.#metrics.counter("millrace_central_history_too_late_total").follow(history.tooLate, {});
   }
 
   #refreshRecords(streams: readonly RecordStreamView[], nowMs: number): void {

@@ -2,9 +2,7 @@ import type { Store } from "@millrace/queue";
 import {
   decodePane,
   historyFields,
-  historyPartMs,
   HistoryRows,
-  historyLevels,
   paneLayoutOf,
   parseStateKey,
   startOf,
@@ -12,6 +10,13 @@ import {
 } from "@millrace/stream";
 import type { PaneView, TimeRange } from "@millrace/stream";
 import { CENTRAL_KEYS, engineKeyOf } from "../store/central-keys.ts";
+import type { BlockPlan } from "./tracked-series.ts";
+
+interface ScanOptions extends BlockPlan {
+  /** Groups that are told of though they have no panes. */
+  readonly groups: Iterable<string>;
+  readonly rowsMax: number;
+}
 
 /** What the stored panes of a view have in a range, by group and bucket of the finest level. */
 export interface BlockScan {
@@ -27,15 +32,14 @@ export async function scanBlock(
   store: Store,
   view: PaneView,
   block: TimeRange,
-  rowsMax: number,
+  { levels: [{ bucketMs }], partMs, groups: known, rowsMax }: ScanOptions,
 ): Promise<BlockScan> {
   const { layout } = view;
   // Sketches are not kept: they need not be read.
   const plain = paneLayoutOf(layout.paneMs, layout.accumulators);
   const fields = historyFields(plain.accumulators);
-  const [{ bucketMs }] = historyLevels(layout.paneMs);
-  const partMs = historyPartMs(layout.paneMs);
   const groups = new Map<string, HistoryRows>();
+  for (const group of known) groups.set(group, new HistoryRows(fields, new Float64Array(0)));
   let rowCount = 0;
   let unreadableCount = 0;
   let partEndMs = block.startMs + partMs;

@@ -1,7 +1,7 @@
 /**
  * The history's keys in central's store, all under `h`. Texts end in a zero byte, numbers are big-endian, a time is u64: ms + 2^52.
  *
- *   'h' 's' series 0                           series: metric, labels, how far it is rolled up
+ *   'h' 's' series 0                           series: metric, labels, how far it is rolled up and its panes dropped
  *   'h' 'g' series 0 group 0                   a group of the series, and its last chunk of the coarsest level
  *   'h' 'k' series 0                           from when on the series is kept, by level; absent: nothing of it was dropped
  *   'h' 'd' series 0 block                     marker: panes of the block have changed since it was rolled up
@@ -60,14 +60,14 @@ export function chunksAt({ level, startMs, series }: Omit<ChunkPlace, "group">):
   return { from: join(from, text(series)), to: join(from, encoder.encode(`${series}\u{1}`)) };
 }
 
-/** The markers of a series. */
-export function dirtyOf(series: string): KeyRange {
-  return { from: join("hd", text(series)), to: join("hd", encoder.encode(`${series}\u{1}`)) };
-}
-
 export function chunkPlaceOf(key: Uint8Array): ChunkPlace {
   const [series = "", group = ""] = textsOf(key.subarray(CHUNK_HEAD_BYTES));
   return { level: key[2], startMs: timeOf(key, 3), series, group };
+}
+
+/** The markers of a series' blocks. */
+export function markersOf(series: string): KeyRange {
+  return { from: join("hd", text(series)), to: join("hd", encoder.encode(`${series}\u{1}`)) };
 }
 
 /** Series and group, or series alone, of a key under `s`, `g` or `k`. */

@@ -23,6 +23,7 @@ import { HistoryWorld, START_MS, UNLIMITED } from "./history-world.test-support.
 import type { Reading } from "./history-world.test-support.ts";
 import type { KeptFrom } from "./kept-from.ts";
 import { SeriesReader } from "./series-reader.ts";
+import { SERIES } from "./series-record.ts";
 
 async function storedTotals(world: HistoryWorld): Promise<HistoryTotals | null> {
   const bytes = await world.store.get(HISTORY_KEYS.totals());
@@ -119,10 +120,10 @@ test("a block rolled up too early, by a clock that was ahead, does not stay behi
 });
 
 test("a late reading for a block of which some windows are final leaves the others' readings where they are", async () => {
-  const world = await HistoryWorld.open({ windows: [windowOf(MINUTE_MS, { latenessMs: 4 * MINUTE_MS })] });
-  await world.take([reading(START_MS, 1), reading(START_MS + 5 * MINUTE_MS, 2)]);
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS, { latenessMs: 4 * MINUTE_MS })] });
+  await world.take([reading(START_MS, 1), reading(START_MS + 220 * SECOND_MS, 2)]);
   await world.pass(7.5 * MINUTE_MS);
-  await world.take([reading(START_MS + 5 * MINUTE_MS, 3)]);
+  await world.take([reading(START_MS + 225 * SECOND_MS, 3)]);
   await world.settle();
   expect(world.taken).toHaveLength(3);
   await expectTruth(world);
@@ -396,6 +397,41 @@ test("in the store of an earlier build what was dropped stays so, and what begin
   await world.take([reading(START_MS + 20_000, 3)]);
   await world.settle();
   expect(world.history.totals["1s"].bytes).toBe(0);
+});
+
+test("in the store of an earlier build a stream of long ago has whole hours", async () => {
+  const window = windowOf(SECOND_MS);
+  const world = await HistoryWorld.open({ windows: [window, { ...window, name: "old", metric: "old" }] });
+  const oldMs = START_MS - 700 * DAY_MS;
+  const take = async (minute: number) => {
+    world.passStream("old", oldMs + minute * MINUTE_MS);
+    await world.take([{ ...reading(oldMs + minute * MINUTE_MS, 1), metric: "old" }]);
+    await world.settle();
+  };
+  await take(0);
+  const totals = Object.entries(world.history.totals).map(([name, of]) => [
+    name,
+    { ...of, keptFromMs: name === "1m" ? START_MS - DAY_MS : null },
+  ]);
+  await world.store.commit(
+    [
+      ...world.history
+        .seriesOf("old")
+        .map(({ key, record: { metric, by, rolledToMs } }) =>
+          SERIES.put(HISTORY_KEYS.series(key), { metric, by, rolledToMs }),
+        ),
+      {
+        type: "put",
+        key: HISTORY_KEYS.totals(),
+        value: Buffer.from(JSON.stringify(Object.fromEntries(totals))),
+      },
+    ],
+    { isSync: true },
+  );
+  await world.restart();
+  for (let minute = 1_440; minute < 1_500; minute += 10) await take(minute);
+  const page = await world.page({ metric: "old", stepMs: DAY_MS, fromMs: oldMs, toMs: oldMs + 2 * DAY_MS });
+  expect(page.series[0].values["count"]).toEqual([1, 6]);
 });
 
 test("a value that the metric did not accumulate then is left out of what it is part of", async () => {

@@ -1,41 +1,29 @@
 import type { CentralConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
-import {
-  chunkStartOf,
-  decodeChunk,
-  encodeChunk,
-  HISTORY_LEVELS,
-  parseStateKey,
-  rollUp,
-  startOf,
-  stateRange,
-} from "@millrace/stream";
+import { chunkStartOf, decodeChunk, encodeChunk, HISTORY_LEVELS, rollUp, startOf } from "@millrace/stream";
 import type { HistoryChunk, HistoryLevel, HistoryRows, PaneView, TimeRange } from "@millrace/stream";
-import { CENTRAL_KEYS, engineKeyOf } from "../store/central-keys.ts";
-import { StoredJson } from "../store/stored-json.ts";
+import { MARKER } from "./block-marker.ts";
 import { scanBlock } from "./block-scan.ts";
 import { ChunkTrim } from "./chunk-trim.ts";
-import { allOf, blockOf, chunksBetween, HISTORY_KEYS, textsOf } from "./history-keys.ts";
-import { emptyTotals, HISTORY_TOTALS, takeKeptFrom } from "./history-totals.ts";
+import { GROUP } from "./group-record.ts";
+import { HISTORY_KEYS, markersOf } from "./history-keys.ts";
+import { HistoryRestore } from "./history-restore.ts";
+import { emptyTotals, HISTORY_TOTALS } from "./history-totals.ts";
 import type { HistoryTotals, LevelTotals } from "./history-totals.ts";
-import { KEPT_FROM } from "./kept-from.ts";
-import { parseSeriesKey, seriesKeyOf } from "./series-key.ts";
-import { TrackedSeries } from "./tracked-series.ts";
+import { SERIES } from "./series-record.ts";
+import type { BlockPlan, TrackedSeries } from "./tracked-series.ts";
 
 /** Chunks that one commit writes: acknowledgements wait for it. */
 const PORTION_BYTES_MAX = 2_097_152;
+/** What a group counts as, of which nothing has changed: its chunks are read. */
+const GROUP_BYTES_MIN = 1_024;
 /** Groups whose chunks are read at a time. */
 const GROUPS_READ = 32;
 /** Of 26 accumulators' fields each, about 40 MB. */
 const ROWS_MAX = 200_000;
 
-const SERIES = new StoredJson<{
-  readonly metric: string;
-  readonly by: readonly string[];
-  readonly rolledToMs: number | null;
-}>({ metric: "string", by: ["string"], rolledToMs: ["null", "number"] });
-const DIRTY = new StoredJson<{ readonly lengthMs: number }>({ lengthMs: "number" });
-const GROUP = new StoredJson<{ readonly lastChunkMs: number }>({ lastChunkMs: "number" });
+/** What is made anew of all groups is read so far at a time: it lies in one chunk of minutes. */
+const ANEW_MS = 3_600_000;
 
 export interface HistoryCounts {
   readonly totals: HistoryTotals;
@@ -47,6 +35,8 @@ export interface HistoryCounts {
   readonly lagMs: number;
   /** Stored values that could not be read, since the start. */
   readonly unreadable: number;
+  /** How often a pane gained something too late, which is in windows only, since the start. */
+  readonly tooLate: number;
 }
 
 export interface RollBounds {
@@ -69,6 +59,8 @@ export interface HistoryTurn {
 interface BlockAtWork {
   readonly series: TrackedSeries;
   readonly blockMs: number;
+  /** Of all groups, whether they have panes in it or not. */
+  readonly isAnew: boolean;
   /** Its panes have changed since they were read: it stays dirty. */
   isStale: boolean;
 }
@@ -76,6 +68,7 @@ interface BlockAtWork {
 /** What was read of it, and is rolled up group by group. */
 interface Roll {
   readonly block: BlockAtWork;
+  readonly plan: BlockPlan;
   readonly range: TimeRange;
   readonly groups: Iterator<[string, HistoryRows]>;
   readonly onFailed: (error: unknown) => void;
@@ -90,7 +83,7 @@ export class SeriesHistory {
   readonly #store: Store;
   readonly #rowsMax: number;
   readonly #portionBytesMax: number;
-  readonly #series = new Map<string, TrackedSeries>();
+  #series = new Map<string, TrackedSeries>();
   #totals: Record<HistoryLevel["name"], LevelTotals> = emptyTotals();
   #areTotalsDirty = false;
   #scan: Promise<void> | null = null;
@@ -114,23 +107,16 @@ export class SeriesHistory {
 
   /** Takes up what is stored, and watches these views from now on. Rejects with `store_read` or `store_write`. */
   async restore(views: Iterable<PaneView>, monotonicMs: number): Promise<void> {
-    for (const view of views) {
-      const series = TrackedSeries.of(seriesKeyOf(view.metric, view.by), view);
-      if (series !== null) this.#series.set(series.key, series);
-    }
-    const stored = await this.#store.get(HISTORY_KEYS.totals());
-    const totals = stored === undefined ? null : HISTORY_TOTALS.read(stored);
-    if (totals !== null) this.#totals = { ...totals };
-    else if (stored !== undefined) await this.#countAnew();
-    const known = await this.#restoreSeries();
-    await this.#restoreKept(known);
-    await this.#restoreGroups();
-    await this.#restoreDirty(monotonicMs);
-    for (const series of this.#series.values()) {
-      if (series.view === null) continue;
-      if (!known.has(series.key)) await this.#noteStored(series, monotonicMs);
-      series.view.heldFromMs = series.heldFromMs;
-      series.view.watch();
+    const restore = new HistoryRestore(this.#store, monotonicMs);
+    await restore.take(views);
+    this.#series = restore.series;
+    this.#totals = restore.totals;
+    this.#unreadableCount += restore.unreadableCount;
+    for (const { view, heldFromMs, sealedToMs } of this.#series.values()) {
+      if (view === null) continue;
+      view.heldFromMs = heldFromMs;
+      view.sealedToMs = sealedToMs;
+      view.watch();
     }
   }
 
@@ -151,13 +137,15 @@ export class SeriesHistory {
     let dirtyBlocks = 0;
     let groups = 0;
     let lagMs = 0;
+    let tooLate = 0;
     for (const series of this.#series.values()) {
       dirtyBlocks += series.dirty.size;
       groups += series.groups.size;
+      tooLate += series.view?.tooLateCount ?? 0;
       if (series.view !== null && series.dirty.size > 0)
         lagMs = Math.max(lagMs, nowMs - series.heldFromMs - series.blockMs);
     }
-    return { totals: this.#totals, groups, dirtyBlocks, lagMs, unreadable: this.#unreadableCount };
+    return { totals: this.#totals, groups, dirtyBlocks, lagMs, unreadable: this.#unreadableCount, tooLate };
   }
 
   /** Whether more is to be dropped at once. */
@@ -171,12 +159,25 @@ export class SeriesHistory {
    */
   async takeChanges({ monotonicMs, isRolling, trimAtMs }: HistoryTurn): Promise<Change[]> {
     const changes: Change[] = [];
+    this.#noteDropped(changes);
     if (trimAtMs !== null) await this.#drop(trimAtMs, changes);
     this.#noteChanged(monotonicMs, changes);
     if (isRolling) await this.#rollNext(monotonicMs, changes);
     if (this.#areTotalsDirty) changes.push(HISTORY_TOTALS.put(HISTORY_KEYS.totals(), this.#totals));
     this.#areTotalsDirty = false;
     return changes;
+  }
+
+  /** Notes how far panes are dropped: their windows may be of another lateness some day, and take more for what is gone. */
+  #noteDropped(changes: Change[]): void {
+    for (const series of this.#series.values()) {
+      const { view } = series;
+      const dropToMs = view?.dropToMs ?? -Infinity;
+      if (view === null || dropToMs <= series.droppedToMs) continue;
+      series.droppedToMs = dropToMs;
+      view.sealedToMs = series.sealedToMs;
+      changes.push(SERIES.put(HISTORY_KEYS.series(series.key), series.record));
+    }
   }
 
   /** Notes in which blocks panes have changed, and which groups are new. */
@@ -200,7 +201,11 @@ export class SeriesHistory {
       const isKept = series.view === null || series.overtakenCount > 0;
       const blockMs = isKept ? null : series.dueBlock(nowMs, monotonicMs);
       if (blockMs === null) continue;
-      this.#startRead({ series, blockMs, isStale: false }, blockMs, onFailed);
+      this.#startRead(
+        { series, blockMs, isAnew: series.isAnew(blockMs), isStale: false },
+        Math.max(blockMs, series.sealedToMs),
+        onFailed,
+      );
       // The next time the others come first.
       this.#series.delete(series.key);
       this.#series.set(series.key, series);
@@ -254,11 +259,11 @@ export class SeriesHistory {
     const { length } = changes;
     await this.#trim.trim({ nowMs, series: [...this.#series.values()], totals: this.#totals, changes });
     this.#areTotalsDirty ||= changes.length > length;
-    this.#forgetGroups(changes);
+    await this.#forgetGroups(changes);
   }
 
   /** Groups of which nothing is left. */
-  #forgetGroups(changes: Change[]): void {
+  async #forgetGroups(changes: Change[]): Promise<void> {
     const coarsest = HISTORY_LEVELS[HISTORY_LEVELS.length - 1];
     for (const series of this.#series.values()) {
       for (const [group, lastChunkMs] of series.groups) {
@@ -270,25 +275,35 @@ export class SeriesHistory {
       this.#series.delete(series.key);
       changes.push({ type: "del", key: HISTORY_KEYS.series(series.key) });
       changes.push({ type: "del", key: HISTORY_KEYS.keptFrom(series.key) });
+      for await (const { key } of this.#store.range(markersOf(series.key)))
+        changes.push({ type: "del", key });
     }
   }
 
   async #read(block: BlockAtWork, fromMs: number, onFailed: (error: unknown) => void): Promise<void> {
-    const { series, blockMs } = block;
+    const { series, blockMs, isAnew } = block;
     if (series.view === null) return;
-    const rest = { startMs: fromMs, endMs: blockMs + series.blockMs };
-    const { range, groups, unreadableCount } = await scanBlock(this.#store, series.view, rest, this.#rowsMax);
+    const endMs = blockMs + series.blockMs;
+    const rest = {
+      startMs: fromMs,
+      endMs: isAnew ? Math.min(startOf(fromMs, ANEW_MS) + ANEW_MS, endMs) : endMs,
+    };
+    const plan = series.planOf(isAnew);
+    const { range, groups, unreadableCount } = await scanBlock(this.#store, series.view, rest, {
+      ...plan,
+      groups: isAnew ? series.groups.keys() : [],
+      rowsMax: this.#rowsMax,
+    });
     this.#unreadableCount += unreadableCount;
-    this.#roll = { block, range, groups: groups.entries(), onFailed };
+    this.#roll = { block, plan, range, groups: groups.entries(), onFailed };
   }
 
-  /** The chunks of some groups as they are now; returns their bytes. */
+  /** The chunks of some groups as they are now; returns their bytes, about. */
   async #rollGroups(
-    { block: { series }, range }: Roll,
+    { block: { series }, plan: { levels, partMs }, range }: Roll,
     some: readonly [string, HistoryRows][],
     changes: Change[],
   ): Promise<number> {
-    const { levels, partMs } = series;
     const places = levels.map((level) => ({ level, startMs: chunkStartOf(range.startMs, level) }));
     const keys = some.flatMap(([group]) =>
       places.map(({ level, startMs }) =>
@@ -296,7 +311,7 @@ export class SeriesHistory {
       ),
     );
     const stored = await this.#store.getMany(keys);
-    let bytes = 0;
+    let bytes = some.length * GROUP_BYTES_MIN;
     for (const [index, [group, rows]] of some.entries()) {
       const at = index * levels.length;
       const chunks = places.map(({ level, startMs }, place) =>
@@ -304,16 +319,17 @@ export class SeriesHistory {
       );
       const rolled = rollUp({ levels, range, partMs, rows, chunks });
       for (const [place, { level, startMs }] of places.entries()) {
-        if (series.isDropped(level, startMs)) continue;
-        const value = encodeChunk(rolled[place], level, startMs);
         const before = stored[at + place];
+        const isNothing = before === undefined && rolled[place].rows.size === 0;
+        if (isNothing || series.isDropped(level, startMs)) continue;
+        const value = encodeChunk(rolled[place], level, startMs);
         if (before !== undefined && Buffer.compare(before, value) === 0) continue;
         changes.push({ type: "put", key: keys[at + place], value });
         series.addChunk(level, startMs);
         this.#addBytes(level, value.length - (before?.length ?? 0));
         bytes += value.length;
       }
-      this.#noteGroup(series, group, places[places.length - 1].startMs, changes);
+      if (rows.size > 0) this.#noteGroup(series, group, places[places.length - 1].startMs, changes);
     }
     return bytes;
   }
@@ -339,15 +355,15 @@ export class SeriesHistory {
       this.#startRead(block, range.endMs, onFailed);
       return;
     }
-    const { metric, by } = series;
     const rolledToMs = Math.max(series.rolledToMs, range.endMs);
     if (rolledToMs > series.rolledToMs)
-      changes.push(SERIES.put(HISTORY_KEYS.series(series.key), { metric, by, rolledToMs }));
+      changes.push(SERIES.put(HISTORY_KEYS.series(series.key), { ...series.record, rolledToMs }));
     if (!block.isStale) changes.push({ type: "del", key: HISTORY_KEYS.dirty(series.key, blockMs) });
     this.#onDurable.push(() => {
       this.#block = null;
       series.rolledToMs = rolledToMs;
-      if (block.isStale) series.dirty.set(blockMs, { sinceMs: monotonicMs, changedMs: monotonicMs });
+      if (block.isStale)
+        series.dirty.set(blockMs, { sinceMs: monotonicMs, changedMs: monotonicMs, isAnew: false });
       else series.dirty.delete(blockMs);
       if (series.view !== null) series.view.heldFromMs = series.heldFromMs;
     });
@@ -361,105 +377,12 @@ export class SeriesHistory {
       known.changedMs = monotonicMs;
       return;
     }
-    series.dirty.set(blockMs, { sinceMs: monotonicMs, changedMs: monotonicMs });
-    changes.push(DIRTY.put(HISTORY_KEYS.dirty(series.key, blockMs), { lengthMs: series.blockMs }));
+    series.dirty.set(blockMs, { sinceMs: monotonicMs, changedMs: monotonicMs, isAnew: false });
+    changes.push(MARKER.put(HISTORY_KEYS.dirty(series.key, blockMs), { lengthMs: series.blockMs }));
   }
 
   #addBytes({ name }: HistoryLevel, bytes: number): void {
     this.#totals[name] = { ...this.#totals[name], bytes: this.#totals[name].bytes + bytes };
     this.#areTotalsDirty = true;
-  }
-
-  /** The keys of the series that have a record. */
-  async #restoreSeries(): Promise<ReadonlySet<string>> {
-    const known = new Set<string>();
-    for await (const { key: storeKey, value } of this.#store.range(allOf("s"))) {
-      const [key] = textsOf(storeKey.subarray(2));
-      const record = SERIES.read(value);
-      if (record === null) this.#unreadableCount += 1;
-      const { metric, by } = record ?? parseSeriesKey(key);
-      const options = { key, metric, by, view: null, levels: HISTORY_LEVELS };
-      const series = this.#series.get(key) ?? new TrackedSeries(options);
-      this.#series.set(key, series);
-      // One whose record is damaged has chunks that are to go some day.
-      if (record === null) continue;
-      series.rolledToMs = record.rolledToMs ?? -Infinity;
-      known.add(key);
-    }
-    return known;
-  }
-
-  /** In the store of an earlier build the totals tell it, of all series alike. */
-  async #restoreKept(known: ReadonlySet<string>): Promise<void> {
-    for await (const { key, value } of this.#store.range(allOf("k"))) {
-      const [seriesKey] = textsOf(key.subarray(2));
-      const keptFromMs = KEPT_FROM.read(value);
-      if (keptFromMs === null) this.#unreadableCount += 1;
-      else this.#series.get(seriesKey)?.restoreKept(keptFromMs);
-    }
-    const ofAll = takeKeptFrom(this.#totals);
-    if (ofAll === null) return;
-    const changes = [HISTORY_TOTALS.put(HISTORY_KEYS.totals(), this.#totals)];
-    for (const key of known) {
-      this.#series.get(key)?.restoreKept(ofAll);
-      changes.push(KEPT_FROM.put(HISTORY_KEYS.keptFrom(key), ofAll));
-    }
-    await this.#store.commit(changes, { isSync: true });
-  }
-
-  async #restoreGroups(): Promise<void> {
-    for await (const { key, value } of this.#store.range(allOf("g"))) {
-      const [series, group] = textsOf(key.subarray(2));
-      const record = GROUP.read(value);
-      if (record === null) this.#unreadableCount += 1;
-      // One whose record is damaged is still there, and kept for ever rather than lost.
-      this.#series.get(series)?.groups.set(group, record?.lastChunkMs ?? Infinity);
-    }
-  }
-
-  /**
-   * Blocks of another length cover those of now that they lie in, or that lie in them. Markers of panes that the pipeline has no
-   * window of stay, as the panes do, until it has one again or they are cleared.
-   */
-  async #restoreDirty(monotonicMs: number): Promise<void> {
-    const changes: Change[] = [];
-    for await (const { key, value } of this.#store.range(allOf("d"))) {
-      const { series: seriesKey, blockMs } = blockOf(key);
-      const series = this.#series.get(seriesKey);
-      if (series === undefined) changes.push({ type: "del", key });
-      if (series === undefined || series.view === null) continue;
-      const lengthMs = DIRTY.read(value)?.lengthMs ?? series.blockMs;
-      if (lengthMs !== series.blockMs) changes.push({ type: "del", key });
-      for (let atMs = startOf(blockMs, series.blockMs); atMs < blockMs + lengthMs; atMs += series.blockMs) {
-        if (lengthMs !== series.blockMs) this.#note(series, atMs, monotonicMs, changes);
-        else series.dirty.set(atMs, { sinceMs: monotonicMs, changedMs: monotonicMs });
-      }
-    }
-    if (changes.length > 0) await this.#store.commit(changes, { isSync: true });
-  }
-
-  /** The panes that a series has when it is watched for the first time are all still to be rolled up. */
-  async #noteStored(series: TrackedSeries, monotonicMs: number): Promise<void> {
-    const { view, metric, by, key } = series;
-    if (view === null) return;
-    const changes: Change[] = [SERIES.put(HISTORY_KEYS.series(key), { metric, by, rolledToMs: null })];
-    for (let fromMs = -Infinity; ;) {
-      const { from, to } = stateRange("p", view.key, fromMs, Infinity);
-      const range = { from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to), limit: 1 };
-      let startMs: number | undefined;
-      for await (const entry of this.#store.range(range))
-        startMs = parseStateKey(engineKeyOf(entry.key))?.startMs;
-      if (startMs === undefined) break;
-      const blockMs = startOf(startMs, series.blockMs);
-      this.#note(series, blockMs, monotonicMs, changes);
-      fromMs = blockMs + series.blockMs;
-    }
-    await this.#store.commit(changes, { isSync: true });
-  }
-
-  async #countAnew(): Promise<void> {
-    for (const level of HISTORY_LEVELS)
-      for await (const { value } of this.#store.range(chunksBetween(level.number, -Infinity, Infinity)))
-        this.#addBytes(level, value.length);
   }
 }

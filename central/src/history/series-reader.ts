@@ -171,7 +171,7 @@ export class SeriesReader {
     const { view } = series;
     await this.#durableMoment();
     if (series.rolledToMs !== rolledToMs) return false;
-    const fromMs = Math.max(grid.fromMs, rolledToMs);
+    const fromMs = Math.max(grid.fromMs, rolledToMs, series.sealedToMs);
     if (view === null || fromMs >= grid.toMs) return true;
     const from = historyFields(view.layout.accumulators);
     const fields = fieldsOf(from.accumulators, values);

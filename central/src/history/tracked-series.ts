@@ -2,11 +2,22 @@ import { HISTORY_LEVELS, historyBlockMs, historyLevels, historyPartMs } from "@m
 import type { HistoryLevel, PaneView } from "@millrace/stream";
 import { NOTHING_DROPPED } from "./kept-from.ts";
 import type { KeptFrom } from "./kept-from.ts";
+import type { SeriesRecord } from "./series-record.ts";
 
 /** When the panes of a block began to differ from what is rolled up of them, and last did; monotonic. */
 export interface DirtyBlock {
   readonly sinceMs: number;
   changedMs: number;
+  /** Panes of another size were rolled up in it: it is made anew of all groups. */
+  readonly isAnew: boolean;
+}
+
+/** How a block is rolled up. */
+export interface BlockPlan {
+  /** Finest first. */
+  readonly levels: readonly HistoryLevel[];
+  /** Of levels with buckets up to this length the block's own panes make whole buckets. */
+  readonly partMs: number;
 }
 
 /** What is known of a series of the history: a metric, grouped by certain labels. */
@@ -18,15 +29,17 @@ export class TrackedSeries {
   readonly view: PaneView | null;
   readonly levels: readonly HistoryLevel[];
   readonly blockMs: number;
-  readonly partMs: number;
   /** Every block before this has been rolled up at least once: later ones are read from their panes. Durable. */
   rolledToMs = -Infinity;
+  /** Panes that begin before this may have been dropped, by whichever windows there were. Durable. */
+  droppedToMs = -Infinity;
   /** By start. Durable, but for the times. */
   readonly dirty = new Map<number, DirtyBlock>();
   /** By group, the start of the last chunk of the coarsest level that it is in. */
   readonly groups = new Map<string, number>();
   /** Queries that one roll-up after another has overtaken: while there are any, no other begins. */
   overtakenCount = 0;
+  readonly #paneMs: number;
   readonly #chunksFromMs = new Map<HistoryLevel, number>();
   /** Durable. */
   #keptFromMs = NOTHING_DROPPED;
@@ -43,9 +56,8 @@ export class TrackedSeries {
     this.by = options.by;
     this.view = options.view;
     this.levels = options.levels;
-    const paneMs = this.view?.layout.paneMs ?? options.levels[0].bucketMs;
-    this.blockMs = historyBlockMs(paneMs);
-    this.partMs = historyPartMs(paneMs);
+    this.#paneMs = this.view?.layout.paneMs ?? options.levels[0].bucketMs;
+    this.blockMs = historyBlockMs(this.#paneMs);
   }
 
   static of(key: string, view: PaneView): TrackedSeries | null {
@@ -97,11 +109,44 @@ export class TrackedSeries {
   }
 
   /**
+   * What begins before this is rolled up for good: panes of it are gone, or minutes and hours that it would be made of, which
+   * they may be where for a time no window was over it. A block that begins before and ends later is made anew from here on.
+   */
+  get sealedToMs(): number {
+    return Math.max(
+      this.droppedToMs,
+      this.#keptFromMs["1m"] ?? -Infinity,
+      this.#keptFromMs["1h"] ?? -Infinity,
+    );
+  }
+
+  /**
    * What late data may still be merged with begins here, of levels of a minute and more: an hour is made of minutes, a day of
    * hours. Its own panes alone count: the time of another stream says nothing of it.
    */
   get neededFromMs(): number {
-    return this.view === null ? Infinity : this.view.dropToMs - DAY_MS;
+    return this.view === null ? Infinity : this.sealedToMs - DAY_MS;
+  }
+
+  get record(): SeriesRecord {
+    const { metric, by, rolledToMs, droppedToMs } = this;
+    return {
+      metric,
+      by,
+      rolledToMs: Number.isFinite(rolledToMs) ? rolledToMs : null,
+      droppedToMs: Number.isFinite(droppedToMs) ? droppedToMs : null,
+      paneMs: this.#paneMs,
+    };
+  }
+
+  /** Whether a block is made anew of all groups, an hour at a time at most, and of minutes though its panes are longer. */
+  isAnew(blockMs: number): boolean {
+    return blockMs < this.sealedToMs || this.dirty.get(blockMs)?.isAnew === true;
+  }
+
+  planOf(isAnew: boolean): BlockPlan {
+    const paneMs = isAnew ? Math.min(this.#paneMs, MINUTE_MS) : this.#paneMs;
+    return { levels: historyLevels(paneMs), partMs: historyPartMs(paneMs) };
   }
 
   /** Nothing of it can be asked for any more: it has no panes, and its groups are forgotten. */
@@ -134,6 +179,7 @@ export class TrackedSeries {
   }
 }
 
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** How long after its end a block is rolled up for the first time: agents are a few seconds behind. */
 const SETTLE_MS = 30_000;

@@ -1,5 +1,5 @@
 import { stateRangesOf } from "@millrace/stream";
-import { dirtyOf } from "../history/history-keys.ts";
+import { markersOf } from "../history/history-keys.ts";
 import type { KeyRange } from "../history/history-keys.ts";
 import { CENTRAL_KEYS, keysUnder } from "../store/central-keys.ts";
 import type { LeftRecord } from "./left-record.ts";
@@ -12,5 +12,5 @@ export function leftKeys({ kind, name }: Pick<LeftRecord, "kind" | "name">): Key
     to: CENTRAL_KEYS.engine(to),
   }));
   // Without its markers no block is rolled up again from panes that are gone.
-  return kind === "view" ? [dirtyOf(name.replace(/@\d+/, "")), ...ranges] : ranges;
+  return kind === "view" ? [markersOf(name.replace(/@\d+/, "")), ...ranges] : ranges;
 }

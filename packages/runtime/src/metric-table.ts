@@ -283,6 +283,11 @@ export const METRIC_TABLE = {
     labels: [],
     help: "How long the oldest block that has changed has been over: half a minute is usual, a day after a day of backlog.",
   },
+  millrace_central_history_too_late_total: {
+    type: "counter",
+    labels: [],
+    help: "How often a pane gained readings that are in windows and not in the history: a window with a longer lateness was added when other panes of that time were gone.",
+  },
   millrace_central_commit_seconds: {
     type: "histogram",
     labels: [],

@@ -55,6 +55,10 @@ export class PaneView {
   version = 0;
   /** Of a watched view: panes from here on stay, though they are in final windows only. */
   heldFromMs: EventTimeMs = Infinity;
+  /** Of a watched view: what panes gain that begin before this comes too late to be told; it is in windows only. */
+  sealedToMs: EventTimeMs = -Infinity;
+  /** How often that was so. */
+  tooLateCount = 0;
   /** The blocks of the history in which panes have changed; null: nobody watches. */
   #changedBlocks: Set<EventTimeMs> | null = null;
   /** Of a watched view: groups that had no pane in memory, and the start of the first since. */
@@ -172,7 +176,8 @@ export class PaneView {
   /** To be called after a pane's state has changed. */
   change({ startMs, group }: Pane): void {
     this.#tree.change(startMs, group);
-    this.#changedBlocks?.add(startOf(startMs, this.#blockMs));
+    if (startMs < this.sealedToMs) this.tooLateCount += 1;
+    else this.#changedBlocks?.add(startOf(startMs, this.#blockMs));
   }
 
   /** Takes a pane out of memory. */
