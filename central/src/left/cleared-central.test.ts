@@ -8,6 +8,7 @@ import type { Central, CentralOptions } from "../central.ts";
 import { CrashingStore } from "../crashing-store.test-support.ts";
 import { changeEvent, CHANGES } from "../records/changes/followed-table.test-support.ts";
 import type { OrderRow } from "../records/changes/followed-table.test-support.ts";
+import { UNLIMITED } from "../history/history-world.test-support.ts";
 import { openCentral } from "../records/open-central.test-support.ts";
 import { AMOUNT, AMOUNT_1M, bytesOf, FAILED, ORDERS } from "../records/staged-records.test-support.ts";
 import { CENTRAL_KEYS, keysUnder } from "../store/central-keys.ts";
@@ -34,7 +35,9 @@ class Plant {
   async start(pipeline: CentralOptions["pipeline"]): Promise<void> {
     const { store, time, log } = this;
     const records = [this.#records];
-    this.central = await openCentral({ agents: [], pipeline, records, store, clock: time.clock(), log });
+    const clock = time.clock();
+    const history = UNLIMITED;
+    this.central = await openCentral({ agents: [], pipeline, records, history, store, clock, log });
   }
 
   /** Stops in order. */
@@ -78,6 +81,15 @@ class Plant {
     return windows.map(({ startMs, values }) => [startMs, values["count"]]);
   }
 
+  /** Counts by hour, of the history. */
+  async hours(metric: string): Promise<(number | null)[]> {
+    const range = { fromMs: NOW - 86_400_000, toMs: NOW + 86_400_000, stepMs: 3_600_000, maxPoints: 1_000 };
+    const query = { metric, by: null, group: {}, values: ["count"], limit: 10, cursor: null, ...range };
+    const page = await this.central.series(query);
+    if (!("series" in page)) throw new Error("the history has no such series");
+    return page.series.flatMap(({ values }) => values["count"]);
+  }
+
   async keyCount(letter: string, name?: string): Promise<number> {
     let count = 0;
     for await (const _ of this.store.range(keysUnder(letter, name))) count += 1;
@@ -114,6 +126,21 @@ test("what stays in the pipeline says the same as if the rest had never been the
     [NOW, 3],
   ]);
   expect((await plant.counts("failed_1m")).map(([startMs]) => startMs)).toEqual([NOW]);
+});
+
+test("what the history has of a window that was cleared and comes back is not made anew of what comes late", async () => {
+  const plant = new Plant();
+  await plant.start(BOTH);
+  await plant.post(order(1), order(2, NOW + 1_000));
+  await plant.time.run(900_000);
+  expect(await plant.hours("failed")).toEqual([2]);
+  await plant.clear(AMOUNT_ALONE);
+  await plant.restart(BOTH);
+  await plant.post(order(3, NOW + 2_000));
+  await plant.time.run(900_000);
+  expect(await plant.counts("failed_1m")).toEqual([[NOW, 1]]);
+  expect(await plant.hours("failed")).toEqual([2]);
+  expect(await plant.hours("amount")).toEqual([3]);
 });
 
 test("a stream that comes back after its ids were cleared goes on where it was, and counts nothing twice", async () => {

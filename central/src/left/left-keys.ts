@@ -12,5 +12,10 @@ export function leftKeys({ kind, name }: Pick<LeftRecord, "kind" | "name">): Key
     to: CENTRAL_KEYS.engine(to),
   }));
   // Without its markers no block is rolled up again from panes that are gone.
-  return kind === "view" ? [markersOf(name.replace(/@\d+/, "")), ...ranges] : ranges;
+  return kind === "view" ? [markersOf(seriesKeyOfView(name)), ...ranges] : ranges;
+}
+
+/** The history's name of the panes of a view: without their size. */
+export function seriesKeyOfView(name: string): string {
+  return name.replace(/@\d+/, "");
 }

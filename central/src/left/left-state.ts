@@ -2,12 +2,13 @@ import type { Change, Store } from "@millrace/queue";
 import { viewMetricName } from "@millrace/stream";
 import type { WindowEngine } from "@millrace/stream";
 import type { KeyRange } from "../history/history-keys.ts";
+import { sealedSeries } from "../history/sealed-series.ts";
 import { clearedStream } from "../records/cleared-stream.ts";
 import { behind, CENTRAL_KEYS } from "../store/central-keys.ts";
 import { StoredValues } from "../store/stored-values.ts";
 import { ClearedSpace } from "./cleared-space.ts";
 import { findLeft } from "./find-left.ts";
-import { leftKeys } from "./left-keys.ts";
+import { leftKeys, seriesKeyOfView } from "./left-keys.ts";
 import { LEFT } from "./left-record.ts";
 import type { LeftRecord } from "./left-record.ts";
 
@@ -177,7 +178,8 @@ export class LeftState {
   async #told({ kind, name }: LeftRecord): Promise<Change[]> {
     if (kind === "stream") return clearedStream(this.#store, name);
     if (kind === "window") return [];
-    return [{ type: "put", key: CENTRAL_KEYS.cleared(viewMetricName(name)), value: CLEARED }];
+    const told: Change = { type: "put", key: CENTRAL_KEYS.cleared(viewMetricName(name)), value: CLEARED };
+    return [told, ...(await sealedSeries(this.#store, seriesKeyOfView(name)))];
   }
 
   /** The rest of one that has come back. */

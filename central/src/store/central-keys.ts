@@ -22,7 +22,7 @@ import type { Lane } from "@millrace/stream";
  *   'A' agent 0 alarm id 0                  alarm, latest step, and where it came from
  *   'q' number u48                          quarantined messages: of one source, reason and commit (ledger/quarantine-segment.ts)
  *   'Q' number u48                          what is in those, but for themselves
- *   'c'                                     the quarantine's next number, and how many it has given up
+ *   'N'                                     the quarantine's next number, and how many it has given up
  *   'r' stream 0                            a stream of records: positions, ledger, how far ids go back
  *   'i' stream 0  number u48                ids of records (records/id-log.ts)
  *   'w' rule 0  series                      a series that a rule on records watches (records/record-watch-book.ts)
@@ -54,7 +54,7 @@ export const CENTRAL_KEYS = {
   alarm: (agent: string, id: string) => key("A", agent, id),
   quarantine: (number: number) => join(key("q"), u48(number)),
   quarantineSegment: (number: number) => join(key("Q"), u48(number)),
-  quarantineTotals: () => key("c"),
+  quarantineTotals: () => key("N"),
   records: (stream: string) => key("r", stream),
   ids: (stream: string, number: number) => join(key("i", stream), u48(number)),
   watched: (rule: string, series: string) => join(key("w", rule), Buffer.from(series)),
