@@ -27,7 +27,7 @@ import { quarantinePage } from "./ledger/quarantine-page.ts";
 import type { LogLoss } from "./log/log-book.ts";
 import type { CentralPipeline, CentralState } from "./state/central-state.ts";
 import { computedWindows } from "./windows/computed-windows.ts";
-import type { WindowHistory } from "./windows/window-history.ts";
+import type { LatestWindows, WindowHistory } from "./windows/window-history.ts";
 import type { WindowRuleCounts } from "./window-rules/window-rules.ts";
 
 interface CentralViewsOptions {
@@ -89,18 +89,19 @@ export class CentralViews implements CentralViewer {
 
   async windows(query: WindowQuery): Promise<WindowPage> {
     const page = await this.#options.windowHistory.page(query);
-    return { ...page, windows: await this.#computed([...page.windows]) };
+    return { ...page, windows: await this.#computed(page.windows) };
   }
 
-  async latestWindows(window: string | null): Promise<WindowResult[]> {
-    return this.#computed(await this.#options.windowHistory.latest(window));
+  async latestWindows(window: string | null): Promise<LatestWindows> {
+    const latest = await this.#options.windowHistory.latest(window);
+    return { ...latest, windows: await this.#computed(latest.windows) };
   }
 
   recentWindows(): WindowResult[] {
     return this.#options.windowHistory.recent(this.#options.clock.nowMs());
   }
 
-  async #computed(results: WindowResult[]): Promise<WindowResult[]> {
+  async #computed(results: readonly WindowResult[]): Promise<readonly WindowResult[]> {
     const state = this.#state;
     if (state === null || !results.some((result) => result.isOutdated)) return results;
     const { store, clock } = this.#options;

@@ -70,6 +70,7 @@ import type { CentralPipeline } from "./state/central-state.ts";
 import { noteStoreLoss } from "./state/store-loss.ts";
 import type { StoreLoss } from "./state/store-loss.ts";
 import { WindowHistory } from "./windows/window-history.ts";
+import type { LatestWindows } from "./windows/window-history.ts";
 import { WindowTick } from "./windows/window-tick.ts";
 import type { WindowRuleCounts } from "./window-rules/window-rules.ts";
 
@@ -422,7 +423,7 @@ export class Central implements CentralReader {
     return this.#views.windows(query);
   }
 
-  latestWindows(window: string | null): Promise<WindowResult[]> {
+  latestWindows(window: string | null): Promise<LatestWindows> {
     return this.#views.latestWindows(window);
   }
 

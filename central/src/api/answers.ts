@@ -471,6 +471,15 @@ export const ANSWERS = {
   LateEntry: late,
   Problem: problem,
   WindowPage: z.strictObject({ windows: z.array(windowResult), cursor }),
+  LatestWindows: z.strictObject({
+    windows: z.array(windowResult),
+    cursor,
+    searchedAfterMs: z
+      .record(text, ms)
+      .describe(
+        "By window, where not all results were looked at: every group with one that starts after this is there; of groups without one some may be missing, which `/api/v1/windows` has.",
+      ),
+  }),
   SeriesPage: seriesPage,
   AlarmPage: z.strictObject({ alarms: z.array(alarm), cursor }),
   AlarmWithEvidence: z.strictObject({ alarms: z.array(alarm), evidence: z.array(evidence) }),

@@ -12,6 +12,7 @@ import type { LogLoss } from "../log/log-book.ts";
 import type { StoreDamage } from "../state/store-damage.ts";
 import type { SeriesPage, SeriesQuery } from "../history/series-page.ts";
 import type { SeriesRefusal } from "../history/series-reader.ts";
+import type { LatestWindows } from "../windows/window-history.ts";
 import type { RecordMetricView } from "./record-metric-view.ts";
 import type { RuleView } from "./rule-view.ts";
 
@@ -27,7 +28,7 @@ export interface CentralViewer {
   /** The history of a metric, by group. */
   series(query: SeriesQuery): Promise<SeriesPage | SeriesRefusal>;
   /** Of each group of a window (of all windows without a name), the newest. */
-  latestWindows(window: string | null): Promise<WindowResult[]>;
+  latestWindows(window: string | null): Promise<LatestWindows>;
   /** Windows that ended in the last ten minutes or are open, bounded, ascending. */
   recentWindows(): WindowResult[];
   /** Newest first. */

@@ -76,14 +76,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   "GET /api/v1/windows/latest": {
     summary:
-      "The newest window of each group that is among the last 2,000 results of its definition; where there are more groups, `/api/v1/windows` from a time on has them",
+      "The newest window of each group that had one of late: within the window's size and slide before the newest of all, or among its last 2,000 results. Up to 100,000 results are looked at; `searchedAfterMs` says where that ended",
     right: "read",
     query: [
       parameter("window", "Name of the window; all if not given"),
       limit(LIST_LIMIT_MAX, LIST_LIMIT_MAX),
       CURSOR,
     ],
-    answer: "WindowPage",
+    answer: "LatestWindows",
     problems: ["unknown_window"],
   },
   "GET /api/v1/series": {

@@ -127,7 +127,7 @@ class FixedReader implements CentralReader {
     yield this.backupBytes.subarray(1);
   }
   async latestWindows() {
-    return [window(1)];
+    return { windows: [window(1)], searchedAfterMs: { w: 0 } };
   }
   recentWindows() {
     return [window(1)];
@@ -910,6 +910,8 @@ test("lists come page by page: what comes and goes between two pages neither dou
   expect(await ask("late?limit=1")).toEqual({ ids: [7], cursor: null });
   expect((await ask("late")).ids).toEqual([7]);
   expect((await ask("windows/latest?limit=1")).cursor).toBeNull();
+  const latest = await fetch(`${url}/api/v1/windows/latest`);
+  expect(await latest.json()).toMatchObject({ windows: [{ window: "w" }], searchedAfterMs: { w: 0 } });
 });
 
 test("a site is as complete as the least complete of its agents; pipelines say who runs which", async () => {

@@ -1,10 +1,10 @@
-// The stored windows: what is past its retention goes at least as fast as new results come.
+// The stored windows: what is past its retention goes at least as fast as new results come; the newest of each group are found.
 import { MemoryStore } from "@millrace/queue";
 import type { Change } from "@millrace/queue";
 import { stateKey } from "@millrace/stream";
 import { expect, test } from "vitest";
 import { CENTRAL_KEYS, keysUnder } from "../store/central-keys.ts";
-import { RECENT_MS, TRIMMED_MAX, WindowHistory } from "./window-history.ts";
+import { LATEST_SCANNED_MAX, RECENT_MS, TRIMMED_MAX, WindowHistory } from "./window-history.ts";
 
 const SPEC = {
   name: "t",
@@ -33,6 +33,74 @@ async function startsOf(store: MemoryStore): Promise<number> {
   for await (const _ of store.range(keysUnder("e"))) count += 1;
   return count;
 }
+
+/** Results of windows of one start, one for each of these groups. */
+function results(startMs: number, sites: readonly string[]): Change[] {
+  return sites.map((site) => ({
+    type: "put",
+    key: CENTRAL_KEYS.engine(stateKey("w", "t", startMs, JSON.stringify([site]))),
+    value: Buffer.from(
+      JSON.stringify({
+        window: "t",
+        group: { site },
+        startMs,
+        endMs: startMs + SPEC.sizeMs,
+        revision: 1,
+        state: "complete",
+        values: { count: 1 },
+        completeness: { agentsMissing: [], sitesMissing: [] },
+      }),
+    ),
+  }));
+}
+
+const sites = (count: number, name = "site") => Array.from({ length: count }, (_, at) => `${name}-${at}`);
+
+/** @param windowCount that are asked for */
+async function latest(changes: readonly Change[][], windowCount = 1) {
+  const store = new MemoryStore({});
+  for (const each of changes) await store.commit(each, { isSync: false });
+  const others = Array.from({ length: windowCount - 1 }, (_, at) => ({ ...SPEC, name: `t${at}` }));
+  const history = new WindowHistory({ store, windows: [SPEC, ...others], retainMs: RETAIN_MS });
+  const { windows, searchedAfterMs } = await history.latest(null);
+  const starts = new Map(windows.map(({ group, startMs }) => [group["site"], startMs]));
+  expect(starts.size).toBe(windows.length);
+  return { starts, searchedAfterMs };
+}
+
+test("the newest window of each of five thousand groups is found, of those too that lag by a window", async () => {
+  const all = sites(5_000);
+  const { starts, searchedAfterMs } = await latest([
+    results(0, ["gone"]),
+    results(7_000, all),
+    results(8_000, all),
+    results(9_000, all.slice(0, 100)),
+  ]);
+  expect(starts).toEqual(new Map(all.map((site, at) => [site, at < 100 ? 9_000 : 8_000] as const)));
+  // Whoever has nothing since then may have been left out, and it is said.
+  expect(searchedAfterMs).toEqual({ t: 0 });
+});
+
+test("of few groups those are found that have been silent for long, and all has been looked at", async () => {
+  const { starts, searchedAfterMs } = await latest([
+    results(0, ["gone"]),
+    ...Array.from({ length: 100 }, (_, second) => results((second + 1) * 1_000, sites(3))),
+  ]);
+  expect(starts).toEqual(new Map([...sites(3).map((site) => [site, 100_000] as const), ["gone", 0]]));
+  expect(searchedAfterMs).toEqual({});
+});
+
+test("more than are looked at: what is found is the newest of its group, and from where on all is there is said", async () => {
+  const windowCount = 20;
+  const lookedAt = LATEST_SCANNED_MAX / windowCount;
+  const { starts, searchedAfterMs } = await latest(
+    [results(8_000, sites(lookedAt)), results(9_000, sites(20, "other"))],
+    windowCount,
+  );
+  expect(starts.size).toBe(lookedAt);
+  expect(sites(20, "other").every((site) => starts.get(site) === 9_000)).toBe(true);
+  expect(searchedAfterMs).toEqual({ t: 8_000 });
+});
 
 test("sixty results a second, and ten thousand, are forgotten as fast as they come", async () => {
   for (const groupCount of [60, 10_000]) {

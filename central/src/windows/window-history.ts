@@ -9,11 +9,23 @@ export const RECENT_MS = 600_000;
 export const RECENT_WINDOWS_MAX = 5_000;
 /** A query that finds less than its limit ends here, with a cursor to go on from. */
 const ROWS_SCANNED_MAX = 20_000;
-const LATEST_SCANNED_MAX = 2_000;
+/** The newest of each group are looked for among as many results at least, so that of few groups those are found that fell silent long ago. */
+const LATEST_SCANNED_MIN = 2_000;
+/** And among no more, of all windows that are asked for. */
+export const LATEST_SCANNED_MAX = 100_000;
 /** Unreadable results that are told apart; of more nothing is counted. */
 const UNREADABLE_MAX = 10_000;
 /** Results of one window that one `trim` forgets, beside as many as are published meanwhile. */
 export const TRIMMED_MAX = 2_000;
+
+export interface LatestWindows {
+  readonly windows: readonly WindowResult[];
+  /**
+   * By window, where not all older results were looked at: all groups that have one which starts after this are there. Of groups
+   * without one some may be missing.
+   */
+  readonly searchedAfterMs: Readonly<Record<string, number>>;
+}
 
 /** The published windows: the recent ones in memory, all of them in the store, where the engine keeps them. */
 export class WindowHistory {
@@ -100,25 +112,45 @@ export class WindowHistory {
     return { windows, cursor: null };
   }
 
-  /** The newest of each group, of one window or of all; groups without any among the last 2,000 results are not found. */
-  async latest(window: string | null): Promise<WindowResult[]> {
-    const newest = new Map<string, WindowResult>();
-    for (const { name } of this.#windows) {
-      if (window !== null && window !== name) continue;
-      const range = windowKeyRange(name, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
-      const keys = { from: CENTRAL_KEYS.engine(range.from), to: CENTRAL_KEYS.engine(range.to) };
-      for await (const { key, value } of this.#store.range({
-        ...keys,
-        isReverse: true,
-        limit: LATEST_SCANNED_MAX,
-      })) {
-        const result = this.#read(key, value);
-        if (result === null) continue;
-        const group = `${name} ${labelsKey(result.group)}`;
-        if (!newest.has(group) && result.mergedIntoMs === undefined) newest.set(group, result);
-      }
+  /** The newest of each group, of one window or of all. */
+  async latest(window: string | null): Promise<LatestWindows> {
+    const specs = this.#windows.filter(({ name }) => window === null || window === name);
+    const scannedMax = Math.max(LATEST_SCANNED_MIN, Math.floor(LATEST_SCANNED_MAX / specs.length));
+    const windows: WindowResult[] = [];
+    const searchedAfterMs: Record<string, number> = {};
+    for (const spec of specs) {
+      const endedAtMs = await this.#findLatest(spec, scannedMax, windows);
+      if (endedAtMs !== null) searchedAfterMs[spec.name] = endedAtMs;
     }
-    return [...newest.values()];
+    return { windows, searchedAfterMs };
+  }
+
+  /**
+   * Backwards, as far as a group that still has readings has its newest window.
+   *
+   * @returns the start of the first result that was not looked at; null: there is none
+   */
+  async #findLatest(spec: WindowSpec, scannedMax: number, into: WindowResult[]): Promise<number | null> {
+    const { sizeMs, slideMs } = windowLengths(spec);
+    const range = windowKeyRange(spec.name, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+    const keys = { from: CENTRAL_KEYS.engine(range.from), to: CENTRAL_KEYS.engine(range.to) };
+    const found = new Set<string>();
+    let newestMs: number | null = null;
+    let scanned = 0;
+    for await (const { key, value } of this.#store.range({ ...keys, isReverse: true })) {
+      const place = parseStateKey(engineKeyOf(key));
+      if (place === null) continue;
+      newestMs ??= place.startMs;
+      const isFar = place.startMs < newestMs - sizeMs - slideMs;
+      if (scanned >= scannedMax || (scanned >= LATEST_SCANNED_MIN && isFar)) return place.startMs;
+      scanned += 1;
+      if (found.has(place.group)) continue;
+      const result = this.#read(key, value);
+      if (result === null || result.mergedIntoMs !== undefined) continue;
+      found.add(place.group);
+      into.push(result);
+    }
+    return null;
   }
 
   /** Stored results that were asked for and could not be read, each counted once. */

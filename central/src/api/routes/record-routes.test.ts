@@ -69,7 +69,7 @@ const READER: CentralReader = {
   windows: () => Promise.resolve({ windows: [], cursor: null }),
   series: () => Promise.resolve({ reason: "unknown_metric", detail: "" } as const),
   backup: async function* () {},
-  latestWindows: () => Promise.resolve([]),
+  latestWindows: () => Promise.resolve({ windows: [], searchedAfterMs: {} }),
   recentWindows: () => [],
   quarantine: () => Promise.resolve([]),
   quarantineCounts: () => null,

@@ -28,12 +28,12 @@ export function addWindowRoutes(
     const query = parseQuery(request.query);
     const window = query.get("window") ?? null;
     if (window !== null) requireWindow(reader, window);
-    const latest = await reader.latestWindows(window);
-    const { items, cursor } = listPage(latest, query, {
+    const { windows, searchedAfterMs } = await reader.latestWindows(window);
+    const { items, cursor } = listPage(windows, query, {
       keyOf: (each) => [each.window, labelsKey(each.group)],
       limitDefault: LIST_LIMIT_MAX,
     });
-    return fresh(reply).send({ windows: items, cursor });
+    return fresh(reply).send({ windows: items, cursor, searchedAfterMs });
   });
   app.get("/api/v1/series", async (request, reply) => {
     const page = await reader.series(parseSeriesQuery(request.query, clock.nowMs()));
