@@ -115,7 +115,22 @@ class Plant {
   /** The next revision of some window of the last hour; `isOffered` false: central is killed before it tells the sink. */
   revise(isOffered = true): void {
     const region = REGIONS[this.#random.integer(0, REGIONS.length - 1)];
-    const startMs = this.#startMs + this.#random.integer(0, 59) * MINUTE_MS;
+    this.#revise({ region, minute: this.#random.integer(0, 59), missing: ["alpha-1"], isOffered });
+  }
+
+  /** That of one window of a region of its own, which lacks these agents. */
+  lack(missing: readonly string[]): void {
+    this.#revise({ region: "杭州", minute: 0, missing, isOffered: true });
+  }
+
+  #revise(made: {
+    readonly region: string;
+    readonly minute: number;
+    readonly missing: readonly string[];
+    readonly isOffered: boolean;
+  }): void {
+    const { region, minute, missing, isOffered } = made;
+    const startMs = this.#startMs + minute * MINUTE_MS;
     const key = `${region}:${startMs}`;
     const earlier = this.history.get(key);
     const result: WindowResult = {
@@ -131,7 +146,7 @@ class Plant {
       completeness: {
         agentsExpected: 1,
         agentsReporting: 0,
-        agentsMissing: ["alpha-1"],
+        agentsMissing: missing,
         sitesExpected: 1,
         sitesReporting: 0,
         sitesMissing: ["alpha"],
@@ -246,5 +261,29 @@ test(
     await until("it is made anew", () => plant.runner.view.rebuilds > 1, 60_000);
     await plant.expectTruth();
     expect((await admin.topicSettings("theirs"))?.["cleanup.policy"]).toBe("compact,delete");
+  },
+);
+
+test(
+  "a window whose record is larger than the topic takes is left out and holds up no other; a revision that fits is there",
+  { timeout: 300_000 },
+  async ({ skip }) => {
+    if (works === undefined) return skip(SKIPPED);
+    const plant = new Plant(works.server.address, "large");
+    plant.runner.start();
+    plant.lack(["alpha-1"]);
+    for (let made = 0; made < 50; made += 1) plant.revise();
+    await plant.expectTruth();
+    plant.lack(
+      Array.from({ length: 30_000 }, (_, agent) => `a-gateway-with-a-name-as-long-as-this-${agent}`),
+    );
+    for (let made = 0; made < 50; made += 1) plant.revise();
+    await plant.settled();
+    expect(plant.runner.view.outcomes.refused).toBe(1);
+    const said = plant.log.lines.filter(({ message }) => message.includes("larger than the topic takes"));
+    expect(said).toMatchObject([{ fields: { topic: "large", bytes: expect.any(Number) } }]);
+    plant.lack(["beta-1"]);
+    await plant.expectTruth();
+    expect(plant.runner.view).toMatchObject({ rebuilds: 1, outcomes: { refused: 1 } });
   },
 );

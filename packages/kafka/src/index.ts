@@ -6,5 +6,6 @@ export type * from "./kafka-consumer.ts";
 export type * from "./kafka-partition.ts";
 export type * from "./kafka-producer.ts";
 export type * from "./kafka-record.ts";
+export * from "./record-too-large.ts";
 export * from "./kafkajs/kafkajs-client.ts";
 export * from "./platformatic/platformatic-client.ts";

@@ -4,7 +4,8 @@ export interface KafkaProducer {
   connect(topics: readonly string[]): Promise<void>;
   /**
    * One call after another: resolves when all in-sync replicas hold all records, those of a partition in this order. Rejects
-   * when that cannot be told: some may be there, and sending them again may repeat them, never reorder them.
+   * when that cannot be told: some may be there, and sending them again may repeat them, never reorder them. With
+   * `RecordTooLargeError` (not by kafkajs) where one is larger than its topic takes.
    */
   send(records: readonly KafkaSentRecord[]): Promise<void>;
   /** At once; what is under way may still arrive, and its `send` rejects. */

@@ -1,4 +1,5 @@
 // The Kafka sink over a scripted client: when the topic is made, what goes into one request, and which producer a write goes through.
+import { RecordTooLargeError } from "@millrace/kafka";
 import type { KafkaAdmin, KafkaClient, KafkaProducer, KafkaSentRecord, NewKafkaTopic } from "@millrace/kafka";
 import { MemoryLogger } from "@millrace/runtime";
 import { expect, test } from "vitest";
@@ -13,6 +14,8 @@ class Cluster {
   producers = 0;
   /** Of the next sends. */
   failure: Error | null = null;
+  /** Records that are larger are refused. */
+  recordBytesMax = Infinity;
   /** The next sends wait until their producer is closed. */
   isAway = false;
 
@@ -49,6 +52,8 @@ class Cluster {
       connect: async () => undefined,
       send: async (records) => {
         if (this.failure !== null) throw this.failure;
+        if (records.some(({ value }) => (value?.length ?? 0) > this.recordBytesMax))
+          throw new RecordTooLargeError("a record is larger than topic windows takes");
         if (this.isAway) {
           onTrouble("brokers are away");
           await closing.promise;
@@ -125,6 +130,29 @@ test("a request is no larger than brokers take at a time, whatever the batch; th
   // One record that is larger goes alone.
   await write("x".repeat(700_000), "y");
   expect(cluster.sends.slice(-2).map(({ records }) => records.length)).toEqual([1, 1]);
+});
+
+test("a record that is larger than Kafka's own limit, and that the topic does not take, is left out and told; it holds up no other", async () => {
+  const { cluster, write, log } = place();
+  cluster.recordBytesMax = 1_048_576;
+  expect(await write("a", "b".repeat(1_100_000), "c")).toEqual({ taken: 2, refused: 1 });
+  expect(cluster.sends.flatMap(({ records }) => records.map(({ key }) => key))).toEqual(["a", "c"]);
+  expect(log.lines.filter(({ level }) => level === "warn")).toMatchObject([
+    { fields: { topic: "windows", record: "b", bytes: 1_100_011 } },
+  ]);
+  expect(await write("d".repeat(1_000_000))).toEqual({ taken: 1 });
+  // A topic that takes more has it.
+  cluster.recordBytesMax = 2_097_152;
+  expect(await write("b".repeat(1_100_000))).toEqual({ taken: 1 });
+});
+
+test("a topic that takes less than Kafka's own limit is to be set right: the records wait, and it is said", async () => {
+  const { cluster, write, log } = place();
+  cluster.recordBytesMax = 10_000;
+  await expect(write("a", "b".repeat(20_000))).rejects.toThrow("larger than topic windows takes");
+  cluster.recordBytesMax = 1_048_576;
+  expect(await write("a", "b".repeat(20_000))).toEqual({ taken: 2 });
+  expect(log.messages("warn")).toEqual([]);
 });
 
 test("one producer as long as nothing is refused, through every look; after a refusal another", async () => {

@@ -1,3 +1,4 @@
+import { RecordTooLargeError } from "@millrace/kafka";
 import type { KafkaAdmin, KafkaClient, KafkaProducer, KafkaSentRecord } from "@millrace/kafka";
 import { MillraceError } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
@@ -10,6 +11,8 @@ const NEW_TOPIC_TRIES = 20;
 const NEW_TOPIC_WAIT_MS = 250;
 /** Of values in one request: all of a partition's are one batch there, which brokers take up to 1 MiB of. */
 const REQUEST_BYTES_MAX = 524_288;
+/** A topic that takes no record of so many bytes is to be set right: Kafka's own limit is 1 MiB with all that belongs to it. */
+const TOPIC_BYTES_MIN = 1_000_000;
 
 export interface KafkaSinkOptions<Item> {
   readonly name: string;
@@ -64,34 +67,12 @@ export class KafkaSink<Item> implements SinkTarget<Item> {
   }
 
   async write(items: readonly Item[], onTrouble: (trouble: MillraceError) => void): Promise<SinkWritten> {
-    const { recordOf, topic } = this.#options;
     this.#onTrouble = onTrouble;
     return this.#asking(async () => {
       if (!this.#isThere) await this.#make();
-      const producer = await this.#connect();
-      try {
-        let records: KafkaSentRecord[] = [];
-        let bytes = 0;
-        for (const item of items) {
-          const { key, value } = recordOf(item);
-          const record = { topic: topic.topic, key, value: Buffer.from(JSON.stringify(value)) };
-          if (records.length > 0 && bytes + record.value.length > REQUEST_BYTES_MAX) {
-            await producer.send(records);
-            records = [];
-            bytes = 0;
-          }
-          records.push(record);
-          bytes += record.value.length;
-        }
-        await producer.send(records);
-      } catch (error) {
-        // It was told no: nothing is under way, and the next one begins anew.
-        this.#isConnected = false;
-        this.#producer = null;
-        await producer.close();
-        throw error;
-      }
-      return { taken: items.length };
+      let refused = 0;
+      for (const request of this.#requestsOf(items)) if (!(await this.#send(request))) refused += 1;
+      return { taken: items.length - refused, ...(refused === 0 ? {} : { refused }) };
     });
   }
 
@@ -99,6 +80,48 @@ export class KafkaSink<Item> implements SinkTarget<Item> {
     this.#isClosed = true;
     void this.#producer?.close();
     void this.#admin.close();
+  }
+
+  /** In order. One that is too large for any goes alone. */
+  *#requestsOf(items: readonly Item[]): Generator<KafkaSentRecord[]> {
+    const { recordOf, topic } = this.#options;
+    let records: KafkaSentRecord[] = [];
+    let bytes = 0;
+    for (const item of items) {
+      const { key, value } = recordOf(item);
+      const record = { topic: topic.topic, key, value: Buffer.from(JSON.stringify(value)) };
+      if (records.length > 0 && bytes + record.value.length > REQUEST_BYTES_MAX) {
+        yield records;
+        records = [];
+        bytes = 0;
+      }
+      records.push(record);
+      bytes += record.value.length;
+    }
+    yield records;
+  }
+
+  /** False: it is one record that is left out, for nothing but another topic would take it. */
+  async #send(records: readonly KafkaSentRecord[]): Promise<boolean> {
+    const producer = await this.#connect();
+    try {
+      await producer.send(records);
+      return true;
+    } catch (error) {
+      // It was told no: nothing is under way, and the next one begins anew.
+      this.#isConnected = false;
+      this.#producer = null;
+      await producer.close();
+      const [{ topic, key: record, value }] = records;
+      const bytes = value?.length ?? 0;
+      if (!(error instanceof RecordTooLargeError) || bytes <= TOPIC_BYTES_MIN) throw error;
+      this.#options.log.repeated(
+        `${topic} too large`,
+        "a record is larger than the topic takes, and is left out; its next revision may be smaller, or set the topic's max.message.bytes higher",
+        { topic, record, bytes },
+      );
+      return false;
+    }
   }
 
   async #make(): Promise<void> {

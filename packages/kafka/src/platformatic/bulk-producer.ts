@@ -18,6 +18,7 @@ import { isHopeless } from "./is-hopeless.ts";
 import { isUnknownTopic } from "./is-unknown-topic.ts";
 import { keyPartition } from "./key-partition.ts";
 import { RecordBatch } from "./record-batch.ts";
+import { sendFailure } from "./send-failure.ts";
 
 /** As the other producer's. */
 const REQUEST_TIMEOUT_MS = 150_000;
@@ -103,7 +104,7 @@ export class BulkProducer implements KafkaProducer {
       const metadata = await this.#retried(() => this.#producer.metadata({ topics }));
       for (const round of roundsOf(this.#batchesOf(records, metadata))) await this.#deliver(round, topics);
     } catch (error) {
-      throw new Error(explainKafka(error, topics), { cause: error });
+      throw sendFailure(error, topics);
     }
   }
 

@@ -6,6 +6,7 @@ import { retried } from "../retried.ts";
 import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import { isHopeless } from "./is-hopeless.ts";
+import { sendFailure } from "./send-failure.ts";
 
 /** Until an answer: the greatest batch takes two minutes on the slowest link. What is silent the uplink above finds out sooner. */
 const REQUEST_TIMEOUT_MS = 150_000;
@@ -81,7 +82,7 @@ export class PlatformaticProducer implements KafkaProducer {
       });
     } catch (error) {
       const topics = [...new Set(records.map(({ topic }) => topic))];
-      throw new Error(explainKafka(error, topics), { cause: error });
+      throw sendFailure(error, topics);
     }
   }
 
