@@ -152,14 +152,15 @@ test("a restart in the middle of a block shows what is only in stored panes", as
 });
 
 test("a window that is taken out and put back has all its history, what was not rolled up when it went as well", async () => {
-  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS, { latenessMs: HOUR_MS })] });
+  const windows = [windowOf(SECOND_MS, { latenessMs: HOUR_MS })];
+  const world = await HistoryWorld.open({ windows });
   await world.take([reading(START_MS, 1)]);
   await world.settle();
   await world.take([reading(START_MS + 1_000, 2), reading(world.nowMs, 3)]);
   await world.turn();
   await world.restart([windowOf(SECOND_MS, { name: "other", metric: "other" })]);
   await world.settle();
-  await world.restart();
+  await world.restart(windows);
   await world.pass(3 * HOUR_MS, MINUTE_MS);
   await world.settle();
   await expectTruth(world);
