@@ -82,9 +82,10 @@ export class CentralHarness {
     return (await this.#get("/metrics")).text();
   }
 
+  /** The latest first. */
   async alarms(): Promise<AlarmView[]> {
     const answer: { alarms: AlarmView[] } = JSON.parse(await (await this.#get("/api/v1/alarms")).text());
-    return answer.alarms;
+    return answer.alarms.sort((a, b) => b.timeMs - a.timeMs);
   }
 
   /** At most a thousand, from then on. */

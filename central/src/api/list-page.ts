@@ -1,14 +1,17 @@
 import { cursorText, parseCursor } from "./page-cursor.ts";
 import { parseLimit } from "./window-query.ts";
 
-/** Where an item stands in its list: fields that are compared one after another, each ascending. No two items have the same. */
+/**
+ * Where an item stands in its list: fields that are compared one after another, each ascending. No two items have the same, and
+ * that of an item never changes: one that moved between two pages would be on both or on none.
+ */
 export type ListKey = readonly (number | string)[];
 
 export const LIST_LIMIT_MAX = 10_000;
 
 /**
- * A page of a list that is sorted by its items' keys. The cursor names the last item of the page before, so what comes and
- * goes meanwhile neither doubles nor hides another.
+ * A page of a list that is sorted by its items' keys. The cursor names the last item of the page before, so what comes, goes
+ * or changes meanwhile neither doubles nor hides an item.
  */
 export function listPage<Item>(
   items: readonly Item[],

@@ -113,9 +113,18 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     problems: ["unknown_metric", "unknown_labels", "unknown_values", "too_much"],
   },
   "GET /api/v1/alarms": {
-    summary: "Alarms at their latest step, active first",
+    summary:
+      "Alarms at their latest step, by agent and id: what changes of an alarm moves it to no other page",
     right: "read",
-    query: [limit(1_000, LIST_LIMIT_MAX), CURSOR],
+    query: [
+      parameter(
+        "active",
+        "true: only those that are active; false: only those that are over; all if not given",
+        z.enum(["true", "false"]),
+      ),
+      limit(1_000, LIST_LIMIT_MAX),
+      CURSOR,
+    ],
     answer: "AlarmPage",
   },
   "GET /api/v1/alarms/{id}": {

@@ -464,6 +464,7 @@ test("what is wrong with a request is a problem with a code", async () => {
     ["/api/v1/series?metric=t&from=0&cursor=W10=", 400, "bad_request"],
     ["/api/v1/series?metric=t&from=0&values=", 400, "bad_request"],
     ["/api/v1/evidence?cursor=x", 400, "bad_request"],
+    ["/api/v1/alarms?active=yes", 400, "bad_request"],
     ["/api/v1/nothing", 404, "not_found"],
     ["/../../etc/passwd", 404, "not_found"],
   ] as const) {
@@ -514,6 +515,8 @@ test("a cursor of another list is refused, and what to do is told", async () => 
     ["agents", '["a","b"]'],
     ["agents", "[7]"],
     ["alarms", '["a"]'],
+    // As it was when alarms were sorted by what changes.
+    ["alarms", '[0,-1000,-1000,"alpha-1","hot|m1"]'],
     ["windows?window=w", windowKeyRange("v", 0, 1).from],
     ["windows?window=w", "w|w|x"],
     ["series?metric=t&from=0", '{"a":1}'],
@@ -874,6 +877,28 @@ test("what is in quarantine by its number, and how much is not kept", async () =
   });
 });
 
+test("an alarm that is told again between two pages, graver and later, is on one of them", async () => {
+  const { url, reader } = await listen();
+  const ask = async (path: string): Promise<{ alarms: AlarmView[]; cursor: string }> =>
+    JSON.parse(await (await fetch(`${url}/api/v1/alarms?${path}`)).text());
+  const alarm = (number: number) => ({
+    ...ALARM,
+    id: `hot|m${number}`,
+    timeMs: 1_000 - number,
+    isActive: true,
+  });
+  for (const filter of ["", "active=true&"]) {
+    reader.alarmList = [0, 1, 2, 3, 4, 5].map(alarm);
+    const first = await ask(`${filter}limit=3`);
+    const told = { step: 2, severity: 900, timeMs: 2_000, receivedAtMs: 2_000, firstReceivedAtMs: 2_000 };
+    reader.alarmList = reader.alarmList.map((each) => (each.id === "hot|m4" ? { ...each, ...told } : each));
+    const second = await ask(`${filter}limit=3&cursor=${first.cursor}`);
+    expect([...first.alarms, ...second.alarms].map(({ id }) => id)).toEqual(
+      reader.alarmList.map(({ id }) => id),
+    );
+  }
+});
+
 test("lists come page by page: what comes and goes between two pages neither doubles nor hides another", async () => {
   const { url, reader } = await listen();
   const ask = async (path: string): Promise<{ ids: unknown[]; cursor: string | null }> => {
@@ -884,13 +909,16 @@ test("lists come page by page: what comes and goes between two pages neither dou
       cursor,
     };
   };
-  const alarm = (id: string, timeMs: number, isActive: boolean) => ({ ...ALARM, id, timeMs, isActive });
-  reader.alarmList = [alarm("c", 1, false), alarm("a", 2, true), alarm("d", 9, false), alarm("b", 1, true)];
+  const alarm = (id: string, isActive: boolean) => ({ ...ALARM, id, isActive });
+  reader.alarmList = [alarm("c", false), alarm("a", true), alarm("d", false), alarm("b", true)];
   const first = await ask("alarms?limit=2");
   expect(first.ids).toEqual(["a", "b"]);
-  reader.alarmList = [...reader.alarmList.filter(({ id }) => id !== "b"), alarm("new", 5, true)];
+  reader.alarmList = [...reader.alarmList.filter(({ id }) => id !== "b"), alarm("new", true)];
   const second = await ask(`alarms?limit=2&cursor=${first.cursor}`);
-  expect(second).toEqual({ ids: ["d", "c"], cursor: null });
+  expect(second).toEqual({ ids: ["c", "d"], cursor: expect.any(String) });
+  expect(await ask(`alarms?limit=2&cursor=${second.cursor}`)).toEqual({ ids: ["new"], cursor: null });
+  expect((await ask("alarms?active=true")).ids).toEqual(["a", "new"]);
+  expect((await ask("alarms?active=false")).ids).toEqual(["c", "d"]);
   reader.agentList = ["b", "a", "c"].map((agent) => ({
     ...AGENT,
     agent,

@@ -51,6 +51,14 @@ export function parseLimit(text: string | undefined, otherwise: number, max: num
   return limit;
 }
 
+/** Null: not given. */
+export function parseFlag(text: string | undefined, name: string): boolean | null {
+  if (text === undefined) return null;
+  if (text !== "true" && text !== "false")
+    throw new ProblemError("bad_request", `${name}=${text} is neither true nor false`);
+  return text === "true";
+}
+
 export function parseTime(text: string | undefined, name: string): number | null {
   if (text === undefined || text === "") return null;
   // `Date.parse` would make a time of nearly any text with a number, and of those without a zone one of this machine's.

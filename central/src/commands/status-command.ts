@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { loadCentralConfig } from "@millrace/config";
 import type { Command } from "@millrace/runtime";
 import type { LedgerSum } from "../api/central-reader.ts";
+import { LIST_LIMIT_MAX } from "../api/list-page.ts";
 import type { AgentView } from "../agents/agent-view.ts";
 import type { AlarmView } from "../alarms/alarm-view.ts";
 import type { LedgerTotals } from "../ledger/central-ledger.ts";
@@ -25,9 +26,7 @@ export const STATUS_COMMAND: Command = {
       "/api/v1/ledger",
     );
     const { sinks } = await client.get<{ sinks: SinkView[] }>("/api/v1/sinks");
-    const alarms = (await client.get<{ alarms: AlarmView[] }>("/api/v1/alarms")).alarms.filter(
-      (alarm) => alarm.isActive,
-    );
+    const alarms = await activeAlarms(client);
     const { streams } = await client.get<{ streams: RecordStreamView[] }>("/api/v1/records");
     if (flags.isOn("json")) {
       const page = { health, agents, ledger, records: streams, sinks, alarms };
@@ -192,6 +191,21 @@ export function maintenanceText(agents: readonly Pick<AgentView, "agent" | "main
 }
 
 /** A historical one, of old or replayed readings, may never hear that it is over: it is not active now. */
+/** All of them, the latest first. */
+async function activeAlarms(client: ApiClient): Promise<AlarmView[]> {
+  const alarms: AlarmView[] = [];
+  let cursor = "";
+  do {
+    const query = new URLSearchParams({ active: "true", limit: String(LIST_LIMIT_MAX), cursor });
+    const page = await client.get<{ alarms: AlarmView[]; cursor: string | null }>(
+      `/api/v1/alarms?${query.toString()}`,
+    );
+    for (const alarm of page.alarms) alarms.push(alarm);
+    cursor = page.cursor ?? "";
+  } while (cursor !== "");
+  return alarms.sort((a, b) => b.timeMs - a.timeMs || b.receivedAtMs - a.receivedAtMs);
+}
+
 function activeCount(alarms: readonly AlarmView[]): string {
   const historicalCount = alarms.filter(({ isHistorical }) => isHistorical).length;
   const active = count(alarms.length - historicalCount, "active alarm");

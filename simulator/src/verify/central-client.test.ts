@@ -8,7 +8,7 @@ test("a question whose connection is gone is asked again, three times at most", 
   let hangUps = 2;
   const server = createServer((request, response) => {
     if (hangUps-- > 0) request.socket.destroy();
-    else response.end(JSON.stringify({ alarms: [] }));
+    else response.end(JSON.stringify({ alarms: [], cursor: null }));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const client = new CentralClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);

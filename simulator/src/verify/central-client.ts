@@ -199,7 +199,7 @@ const alarmRow = z.object({
     })
     .nullable(),
 });
-const alarmsAnswer = z.object({ alarms: z.array(alarmRow) });
+const alarmsAnswer = z.object({ alarms: z.array(alarmRow), cursor: z.string().nullable() });
 
 /** What central has of one site's agents, all together. */
 export interface SiteLedger extends Readonly<z.infer<typeof agentLedger>> {
@@ -239,7 +239,7 @@ export const NO_LEDGER: SiteLedger = {
 };
 
 const PAGE_ROWS = 1_000;
-const ALARMS_MAX = 10_000;
+const PAGE_ALARMS = 10_000;
 const REQUEST_MS_MAX = 30_000;
 const ASKED_MAX = 3;
 
@@ -315,7 +315,19 @@ export class CentralClient {
   }
 
   async alarms(): Promise<readonly CentralAlarm[]> {
-    return (await this.get(`/api/v1/alarms?limit=${ALARMS_MAX}`, alarmsAnswer)).alarms;
+    const alarms: CentralAlarm[] = [];
+    let cursor: string | null = null;
+    do {
+      const query = new URLSearchParams({ limit: String(PAGE_ALARMS) });
+      if (cursor !== null) query.set("cursor", cursor);
+      const page: z.infer<typeof alarmsAnswer> = await this.get(
+        `/api/v1/alarms?${query.toString()}`,
+        alarmsAnswer,
+      );
+      for (const alarm of page.alarms) alarms.push(alarm);
+      cursor = page.cursor;
+    } while (cursor !== null);
+    return alarms;
   }
 
   async agents(): Promise<readonly CentralAgent[]> {

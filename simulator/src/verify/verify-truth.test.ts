@@ -128,7 +128,7 @@ async function centralWith(counts: {
       ],
       cursor: null,
     },
-    "/api/v1/alarms": { alarms: [...others.map(alarmAt), ...alarms] },
+    "/api/v1/alarms": { alarms: [...others.map(alarmAt), ...alarms], cursor: null },
     "/api/v1/agents": {
       agents: [
         {

@@ -6,7 +6,7 @@ import { ANY_EVIDENCE } from "../evidence-query.ts";
 import { LIST_LIMIT_MAX, listPage } from "../list-page.ts";
 import { ProblemError } from "../problem.ts";
 import type { Rights } from "../rights.ts";
-import { parseQuery } from "../window-query.ts";
+import { parseFlag, parseQuery } from "../window-query.ts";
 
 const ALARM_ID_LENGTH_MAX = 1_024;
 
@@ -16,15 +16,12 @@ export function addAlarmRoutes(
   { reader, rights, log }: { readonly reader: CentralReader; readonly rights: Rights; readonly log: Logger },
 ): void {
   app.get("/api/v1/alarms", async (request, reply) => {
-    const { items, cursor } = listPage(reader.alarms(), parseQuery(request.query), {
-      // Active first, then the latest.
-      keyOf: ({ isActive, timeMs, receivedAtMs, agent, id }) => [
-        isActive ? 0 : 1,
-        -timeMs,
-        -receivedAtMs,
-        agent,
-        id,
-      ],
+    const query = parseQuery(request.query);
+    const isActive = parseFlag(query.get("active"), "active");
+    const alarms = reader.alarms().filter((each) => isActive === null || each.isActive === isActive);
+    const { items, cursor } = listPage(alarms, query, {
+      // All else of an alarm may change between two pages.
+      keyOf: ({ agent, id }) => [agent, id],
       limitDefault: 1_000,
     });
     return fresh(reply).send({ alarms: items, cursor });
