@@ -15,9 +15,10 @@ import {
   systemClock,
   systemRandom,
 } from "@millrace/runtime";
-import { windowKeyRange } from "@millrace/stream";
+import { seriesKey, windowKeyRange } from "@millrace/stream";
 import type { WindowResult } from "@millrace/stream";
 import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
+import { LABEL_LENGTH_MAX } from "@millrace/wire";
 import { afterEach, expect, test } from "vitest";
 import type { AgentView } from "../agents/agent-view.ts";
 import { NotReady } from "../commit/not-ready.ts";
@@ -573,6 +574,29 @@ test("an alarm is reset by the own page and by programs, and the answer says wha
     reader.resetOutcome = outcome;
     const response = await post(alarm);
     expect([outcome, response.status, await codeOf(response)]).toEqual([outcome, status, code]);
+  }
+});
+
+test("an alarm of central's own is shown and reset by its id, however long its labels make it", async () => {
+  const { url, reader } = await listen();
+  // As rules on windows make it: of four labels, and of as many as a reading may have.
+  for (const labelCount of [4, 64]) {
+    const labels = Object.fromEntries(
+      Array.from({ length: labelCount }, (_, at) => [`label_${at}`, "长".repeat(LABEL_LENGTH_MAX)]),
+    );
+    const id = `too_hot:${seriesKey("temperature_1m", labels)}:1700000000000`;
+    reader.alarmList = [{ ...ALARM, agent: "", id, isLatched: true }];
+    const reset = await fetch(`${url}/api/v1/alarms/reset`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ agent: "", id }),
+    });
+    expect([labelCount, reset.status]).toEqual([labelCount, 200]);
+    expect(reader.resets.pop()?.[1]).toBe(id);
+    // A request's line is shorter than its body may be.
+    if (labelCount > 4) continue;
+    const shown = await fetch(`${url}/api/v1/alarms/${encodeURIComponent(id)}`);
+    expect(await shown.json()).toMatchObject({ alarms: [{ id }] });
   }
 });
 

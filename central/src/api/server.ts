@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, maxHeaderSize } from "node:http";
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Server as HttpsServer } from "node:https";
@@ -83,8 +83,8 @@ export class ApiServer {
       bodyLimit: REQUEST_BYTES_MAX,
       requestTimeout: REQUEST_TIMEOUT_MS,
       clientErrorHandler: answerUnreadable,
-      // The id of an alarm names its rule and labels.
-      routerOptions: { maxParamLength: 2_048 },
+      // The id of an alarm names its rule and labels. No longer one fits the head of a request.
+      routerOptions: { maxParamLength: maxHeaderSize },
       // What no route is even looked for: a path that cannot be decoded.
       frameworkErrors: (error, _request, reply) => {
         sendProblem(reply.headers(SECURITY_HEADERS), problem("bad_request", reasonOf(error)));

@@ -8,7 +8,8 @@ import { ProblemError } from "../problem.ts";
 import type { Rights } from "../rights.ts";
 import { parseFlag, parseQuery } from "../window-query.ts";
 
-const ALARM_ID_LENGTH_MAX = 1_024;
+/** What a request to an agent takes; its ids are shorter. Those of central's own rules are as long as the labels in them. */
+const AGENT_ALARM_ID_LENGTH_MAX = 1_024;
 
 /** Alarms at their latest step, and the end of those that are latched. */
 export function addAlarmRoutes(
@@ -49,8 +50,8 @@ export function addAlarmRoutes(
 function parseReset(body: unknown): { readonly agent: string; readonly id: string } {
   if (typeof body === "object" && body !== null && "agent" in body && "id" in body) {
     const { agent, id } = body;
-    if (typeof agent === "string" && typeof id === "string" && id !== "" && id.length <= ALARM_ID_LENGTH_MAX)
-      return { agent, id };
+    if (typeof agent === "string" && typeof id === "string" && id !== "")
+      if (agent === "" || id.length <= AGENT_ALARM_ID_LENGTH_MAX) return { agent, id };
   }
   throw new ProblemError("bad_request", 'expected { "agent": "…", "id": "…" }, as /api/v1/alarms has them');
 }
