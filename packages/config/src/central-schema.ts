@@ -165,10 +165,14 @@ export const centralSchema = z.strictObject({
           url: mqttUrl().describe("The broker; its rights say who may publish as which agent."),
           group: identifier()
             .prefault("millrace")
-            .describe("Name of the shared subscription ($share): of several centrals one gets each message."),
+            .describe(
+              "Name of the shared subscription ($share). Of one central alone: of several in it each would get some of an agent's messages.",
+            ),
           clientId: identifier()
             .prefault("millrace-central")
-            .describe("Fixed, so that the broker keeps the session."),
+            .describe(
+              "Fixed, so that the broker keeps the session; of two with the same one the broker ends one.",
+            ),
           username: text().optional().describe("User name at the broker."),
           password: text().optional().describe("Its password."),
           passwordFile: passwordFile(),
