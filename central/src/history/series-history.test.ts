@@ -22,8 +22,10 @@ import {
 import { HistoryWorld, START_MS, UNLIMITED } from "./history-world.test-support.ts";
 import type { Reading } from "./history-world.test-support.ts";
 import type { KeptFrom } from "./kept-from.ts";
+import type { SeriesQuery } from "./series-page.ts";
 import { SeriesReader } from "./series-reader.ts";
 import { SERIES } from "./series-record.ts";
+import type { StoredPaneBounds } from "./stored-panes.ts";
 
 async function storedTotals(world: HistoryWorld): Promise<HistoryTotals | null> {
   const bytes = await world.store.get(HISTORY_KEYS.totals());
@@ -149,6 +151,38 @@ test("a restart in the middle of a block shows what is only in stored panes", as
   await world.turn();
   await world.restart();
   await expectTruth(world);
+});
+
+test("after a start, where more panes wait to be rolled up than are read at once, a chart is whole or refused", async () => {
+  const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
+  const machines = ["m1", "m2", "m3", "m4"];
+  for (let second = 0; second < 60; second++) {
+    await world.take(machines.map((machine) => reading(world.nowMs, second, machine)));
+    await world.pass(SECOND_MS, SECOND_MS);
+  }
+  await world.restart();
+  const ask = (bounds: StoredPaneBounds, query: Partial<SeriesQuery>) => {
+    const reader = new SeriesReader(world.store, world.history, async () => {}, bounds);
+    const all = { metric: "t", by: null, group: {}, values: ["count"], cursor: null };
+    const range = { fromMs: START_MS, toMs: START_MS + MINUTE_MS, stepMs: SECOND_MS, maxPoints: 1 };
+    return reader.page({ ...all, ...range, limit: 10, ...query });
+  };
+  const counted = async (bounds: StoredPaneBounds, query: Partial<SeriesQuery> = {}) => {
+    const page = await ask(bounds, query);
+    if ("reason" in page) throw new Error(page.detail);
+    return page.series.map(({ startMs }) => startMs.length);
+  };
+  expect(await counted({ keysMax: 0, readMax: 240 })).toEqual([60, 60, 60, 60]);
+  // What others have costs one machine's chart nothing.
+  const bounds = { keysMax: 120, readMax: 90 };
+  expect(await counted(bounds, { group: { machine: "m3" } })).toEqual([60]);
+  expect(await ask(bounds, {})).toEqual({
+    reason: "too_much",
+    detail:
+      "what came of t since 2023-11-15T00:00:00.000Z is not rolled up yet, and more than the 90 panes that are read for an answer: ask for to=2023-11-15T00:00:22.000Z, or for limit=2 and, with cursor, the pages that follow, or for the same again once it is rolled up",
+  });
+  expect(await counted(bounds, { toMs: START_MS + 22_000 })).toEqual([22, 22, 22, 22]);
+  expect(await counted(bounds, { limit: 2 })).toEqual([60, 60]);
 });
 
 test("a window that is taken out and put back has all its history, what was not rolled up when it went as well", async () => {

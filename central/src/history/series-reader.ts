@@ -1,17 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import type { Store } from "@millrace/queue";
 import { nearestName, orNearest } from "@millrace/runtime";
-import {
-  ChunkReader,
-  chunkStartOf,
-  decodePane,
-  historyFields,
-  paneLayoutOf,
-  parseStateKey,
-  stateRange,
-} from "@millrace/stream";
+import { ChunkReader, chunkStartOf, historyFields } from "@millrace/stream";
 import type { HistoryChunk, HistoryLevel, TimeRange } from "@millrace/stream";
-import { CENTRAL_KEYS, engineKeyOf } from "../store/central-keys.ts";
 import { HISTORY_KEYS } from "./history-keys.ts";
 import type { SeriesHistory } from "./series-history.ts";
 import { gridOf, seriesAdvice } from "./series-advice.ts";
@@ -20,6 +11,8 @@ import type { SeriesColumns, SeriesPage, SeriesQuery } from "./series-page.ts";
 import { fieldsOf, matchOf, SeriesPoints, SLICE_POINTS } from "./series-points.ts";
 import type { StepGrid } from "./series-points.ts";
 import { seriesStep } from "./series-step.ts";
+import { addStoredPanes, STORED_PANE_BOUNDS } from "./stored-panes.ts";
+import type { StoredPaneBounds } from "./stored-panes.ts";
 import type { TrackedSeries } from "./tracked-series.ts";
 
 /** What is told where nothing else is asked for; of these what the metric accumulates. */
@@ -28,8 +21,6 @@ const VALUES: readonly string[] = ["count", "min", "max", "mean", "sum"];
 const CHUNKS_READ = 100;
 /** Panes in memory that are merged in one turn of the event loop, beside the others of the same start: some milliseconds. */
 const PANES_MERGED = 5_000;
-/** Panes that are read from the store where they have left memory before they were rolled up. */
-const PANES_READ_MAX = 500_000;
 /** What is rolled up overtakes a query so often; then it waits for the query. */
 const OVERTAKEN_MAX = 2;
 
@@ -45,11 +36,19 @@ export class SeriesReader {
   readonly #history: SeriesHistory;
   /** Resolves when what is in memory is durable, and runs on before it changes. */
   readonly #durableMoment: () => Promise<void>;
+  readonly #bounds: StoredPaneBounds;
 
-  constructor(store: Store, history: SeriesHistory, durableMoment: () => Promise<void>) {
+  /** @param bounds of panes that have left memory before they were rolled up. */
+  constructor(
+    store: Store,
+    history: SeriesHistory,
+    durableMoment: () => Promise<void>,
+    bounds: StoredPaneBounds = STORED_PANE_BOUNDS,
+  ) {
     this.#store = store;
     this.#history = history;
     this.#durableMoment = durableMoment;
+    this.#bounds = bounds;
   }
 
   async page(query: SeriesQuery): Promise<SeriesPage | SeriesRefusal> {
@@ -79,6 +78,7 @@ export class SeriesReader {
     const detail = seriesAdvice(asked, step);
     if (detail !== null) return { reason: "too_much", detail };
     const points = await this.#points({ series, level, grid, groups: new Set(groups), values });
+    if ("reason" in points) return points;
     const pendingFromMs = pendingFrom(series, grid);
     return {
       metric: series.metric,
@@ -92,7 +92,7 @@ export class SeriesReader {
     };
   }
 
-  async #points(asked: Asked): Promise<Map<string, SeriesPoints>> {
+  async #points(asked: Asked): Promise<Map<string, SeriesPoints> | SeriesRefusal> {
     for (let overtaken = 0; overtaken < OVERTAKEN_MAX; overtaken++) {
       const points = await this.#tryPoints(asked);
       if (points !== null) return points;
@@ -111,10 +111,12 @@ export class SeriesReader {
   }
 
   /** Null: what has been rolled up since may have left the panes: all anew. */
-  async #tryPoints(asked: Asked): Promise<Map<string, SeriesPoints> | null> {
+  async #tryPoints(asked: Asked): Promise<Map<string, SeriesPoints> | SeriesRefusal | null> {
     const { rolledToMs } = asked.series;
     const points = await this.#rolled(asked);
-    return (await this.#addPanes(asked, points, rolledToMs)) ? points : null;
+    const outcome = await this.#addPanes(asked, points, rolledToMs);
+    if (outcome === "overtaken") return null;
+    return outcome === "done" ? points : outcome;
   }
 
   /** What the chunks have. */
@@ -163,16 +165,20 @@ export class SeriesReader {
   }
 
   /**
-   * What is only in panes: those in memory, some at a time, each as it is durable, and those in the store that have left it. False:
-   * more has been rolled up since.
+   * What is only in panes: those in memory, some at a time, each as it is durable, and those in the store that have left it.
+   * `overtaken`: more has been rolled up since.
    */
-  async #addPanes(asked: Asked, points: Map<string, SeriesPoints>, rolledToMs: number): Promise<boolean> {
+  async #addPanes(
+    asked: Asked,
+    points: Map<string, SeriesPoints>,
+    rolledToMs: number,
+  ): Promise<"done" | "overtaken" | SeriesRefusal> {
     const { series, grid, groups, values } = asked;
     const { view } = series;
     await this.#durableMoment();
-    if (series.rolledToMs !== rolledToMs) return false;
+    if (series.rolledToMs !== rolledToMs) return "overtaken";
     const fromMs = Math.max(grid.fromMs, rolledToMs, series.sealedToMs);
-    if (view === null || fromMs >= grid.toMs) return true;
+    if (view === null || fromMs >= grid.toMs) return "done";
     const from = historyFields(view.layout.accumulators);
     const fields = fieldsOf(from.accumulators, values);
     const match = matchOf(fields, from);
@@ -204,20 +210,30 @@ export class SeriesReader {
       if (atMs >= grid.toMs) break;
       await setImmediate();
       await this.#durableMoment();
-      if (series.rolledToMs !== rolledToMs) return false;
+      if (series.rolledToMs !== rolledToMs) return "overtaken";
     }
-    const plain = paneLayoutOf(view.layout.paneMs, view.layout.accumulators);
-    for (const { startMs, endMs } of gone) {
-      const { from, to } = stateRange("p", view.key, startMs, endMs);
-      const range = { from: CENTRAL_KEYS.engine(from), to: CENTRAL_KEYS.engine(to), limit: PANES_READ_MAX };
-      for await (const { key, value } of this.#store.range(range)) {
-        const parts = parseStateKey(engineKeyOf(key));
-        if (parts === null || !groups.has(parts.group)) continue;
-        const pane = decodePane(plain, value);
-        if (pane !== null) add(parts.startMs, parts.group, pane.fields);
-      }
+    for (const range of gone) {
+      const endMs = await addStoredPanes(this.#store, { view, range, groups, bounds: this.#bounds }, add);
+      if (series.rolledToMs !== rolledToMs) return "overtaken";
+      if (endMs !== null)
+        return { reason: "too_much", detail: this.#unrolledAdvice(asked, view.layout.paneMs, range, endMs) };
     }
-    return series.rolledToMs === rolledToMs;
+    return series.rolledToMs === rolledToMs ? "done" : "overtaken";
+  }
+
+  /** What to ask for where more panes than are read at once wait to be rolled up; those before `endMs` can be read. */
+  #unrolledAdvice({ series, grid, groups }: Asked, paneMs: number, range: TimeRange, endMs: number): string {
+    const { keysMax, readMax } = this.#bounds;
+    const toMs = Math.floor(endMs / grid.stepMs) * grid.stepMs;
+    const groupsMax = Math.floor((keysMax * paneMs) / (range.endMs - range.startMs));
+    const ways = [
+      ...(toMs > grid.fromMs ? [`to=${new Date(toMs).toISOString()}`] : []),
+      ...(groupsMax > 0 && groupsMax < groups.size
+        ? [`limit=${groupsMax} and, with cursor, the pages that follow`]
+        : []),
+      "the same again once it is rolled up",
+    ];
+    return `what came of ${series.metric} since ${new Date(range.startMs).toISOString()} is not rolled up yet, and more than the ${readMax} panes that are read for an answer: ask for ${ways.join(", or for ")}`;
   }
 }
 
