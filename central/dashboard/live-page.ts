@@ -59,6 +59,7 @@ export class LivePage {
   readonly isControlAllowed = computed(() => this.#shown.value?.isControlAllowed ?? false);
   readonly agents = computed(() => this.#shown.value?.agents ?? []);
   readonly windows = computed(() => this.#shown.value?.windows ?? NO_WINDOWS);
+  readonly truncatedCount = computed(() => this.#shown.value?.truncatedCount ?? 0);
   readonly ledger = computed(() => this.#shown.value?.ledger ?? NO_LEDGER);
   readonly sites = computed(() => siteSummary(this.agents.value));
   readonly activeAlarms = computed(() =>

@@ -7,7 +7,8 @@ import type { AlarmEvent, ToldMaintenance } from "@millrace/wire";
  *   event: snapshot   Snapshot   first, and whenever the stream begins again
  *   event: delta      Delta      changed items only; `seq` is the previous frame's plus one
  *
- * Central sends a delta at least every second, an empty one when nothing changed: it is the stream's heartbeat.
+ * Central sends a delta at least every second, an empty one when nothing changed: it is the stream's heartbeat. Where much
+ * has changed it comes in several deltas.
  */
 export interface Snapshot {
   readonly seq: number;
@@ -27,6 +28,8 @@ export interface Delta {
   readonly agents?: readonly AgentView[];
   readonly alarms?: readonly AlarmView[];
   readonly windows?: readonly WindowResult[];
+  /** Changes of windows that were left out, since more waited than may. */
+  readonly truncated?: number;
   readonly ledger?: LedgerView;
 }
 

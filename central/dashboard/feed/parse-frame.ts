@@ -37,6 +37,7 @@ export function parseDelta(data: string): Delta | null {
     agents: itemsOf(frame["agents"], isAgent),
     alarms: itemsOf(frame["alarms"], isAlarm),
     windows: itemsOf(frame["windows"], isWindowResult),
+    ...(isNumber(frame["truncated"]) ? { truncated: frame["truncated"] } : {}),
     ...(isLedger(frame["ledger"]) ? { ledger: frame["ledger"] } : {}),
   };
 }

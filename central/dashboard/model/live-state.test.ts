@@ -2,6 +2,7 @@
 import type { WindowResult } from "@millrace/stream";
 import { describe, expect, test } from "vitest";
 import type { AgentView, AlarmView, Delta, Snapshot } from "../feed/live-frames.ts";
+import { parseDelta } from "../feed/parse-frame.ts";
 import { alarmTransitions } from "./alarm-transitions.ts";
 import { ALARMS_MAX, applyDelta, stateFromSnapshot, WINDOWS_MAX } from "./live-state.ts";
 import type { LiveState } from "./live-state.ts";
@@ -209,6 +210,14 @@ describe("windows", () => {
         .get("temperature_5s")
         ?.map((held) => `${held.startMs} ${held.group["site"]} ${held.revision} ${held.state}`),
     ).toEqual(["5000 Zeta 1 provisional", "5000 alpha 2 complete", "0 alpha 3 provisional"]);
+  });
+
+  test("what central left out is counted until the next snapshot", () => {
+    const told = parseDelta(JSON.stringify({ seq: 8, serverTimeMs: 1, truncated: 7 }));
+    const state = after(after(stateFromSnapshot(snapshot()), told ?? {}), {});
+    expect(state.truncatedCount).toBe(7);
+    expect(after(state, { seq: 10, truncated: 2 }).truncatedCount).toBe(9);
+    expect(stateFromSnapshot(snapshot()).truncatedCount).toBe(0);
   });
 
   test("are bounded per window, and windows that the pipeline does not name are not kept", () => {

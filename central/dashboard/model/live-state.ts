@@ -21,6 +21,8 @@ export interface LiveState {
   readonly alarms: readonly AlarmView[];
   /** By window name, newest first. */
   readonly windows: ReadonlyMap<string, readonly WindowResult[]>;
+  /** Changes of windows that central left out since the snapshot: there were too many. */
+  readonly truncatedCount: number;
   readonly ledger: LedgerView;
 }
 
@@ -34,6 +36,7 @@ export function stateFromSnapshot(snapshot: Snapshot): LiveState {
     agents: mergeAgents([], snapshot.agents),
     alarms: mergeAlarms([], snapshot.alarms),
     windows: mergeWindows(empty, snapshot.windows),
+    truncatedCount: 0,
     ledger: snapshot.ledger,
   };
 }
@@ -55,6 +58,7 @@ export function applyDelta(state: LiveState, delta: Delta): LiveState | null {
     agents: mergeAgents(state.agents, delta.agents ?? []),
     alarms: mergeAlarms(state.alarms, delta.alarms ?? []),
     windows: mergeWindows(state.windows, delta.windows ?? []),
+    truncatedCount: state.truncatedCount + (delta.truncated ?? 0),
     ledger: delta.ledger ?? state.ledger,
   };
 }

@@ -207,6 +207,7 @@ export const en = {
   "windows.title": "Windows",
   "windows.none": "No window yet",
   "windows.noneDetail": "The first one appears with the first reading.",
+  "windows.truncated": "{count} changes came too fast to be shown here; the API has all windows",
   "windows.latest": "Latest",
   "windows.window": "Window",
   "windows.group": "Group",

@@ -204,6 +204,7 @@ export const zhCn: Dictionary = {
   "windows.title": "窗口",
   "windows.none": "还没有窗口",
   "windows.noneDetail": "收到第一个读数后即会出现。",
+  "windows.truncated": "有 {count} 次变化来得太快，未在此显示；API 中有全部窗口",
   "windows.latest": "最新",
   "windows.window": "窗口",
   "windows.group": "分组",

@@ -18,6 +18,7 @@ export function WindowPanel({ page, speaker }: PanelProps) {
   const [isExpanded, setExpanded] = useState(false);
   const windows = page.windows.value;
   const nowMs = page.nowMs.value;
+  const truncatedCount = page.truncatedCount.value;
   const rows =
     chosen === null
       ? [...windows.values()].flatMap((results) => latestPerGroup(results, nowMs))
@@ -41,6 +42,9 @@ export function WindowPanel({ page, speaker }: PanelProps) {
           ))}
         </div>
       </header>
+      {truncatedCount > 0 && (
+        <p class="detail">{speaker.text("windows.truncated", { count: truncatedCount })}</p>
+      )}
       {rows.length === 0 ? (
         <p class="empty">
           <b>{speaker.text("windows.none")}</b> <span>{speaker.text("windows.noneDetail")}</span>

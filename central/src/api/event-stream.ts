@@ -6,8 +6,12 @@ import type { AgentView } from "../agents/agent-view.ts";
 import type { AlarmView } from "../alarms/alarm-view.ts";
 import type { CentralChange, CentralReader } from "./central-reader.ts";
 
-/** Frames at most this often: 4 a second. */
+/** What has changed is told at most this often, 4 times a second, in as many frames as it takes. */
 export const FRAME_INTERVAL_MS = 250;
+/** Of a kind in one frame: some milliseconds. Between two frames everybody else has a turn. */
+const FRAME_ITEMS_MAX = 1_000;
+/** Changed windows that wait for their frame; of more some are left out, and counted in the frame. */
+export const WINDOWS_WAITING_MAX = 50_000;
 /** After so long without a frame an empty one says that central lives: a page cannot see comments. */
 export const HEARTBEAT_INTERVAL_MS = 1_000;
 /** A client that has more than this still to read gets no deltas, and a fresh snapshot once it has read it. */
@@ -16,11 +20,9 @@ export const CLIENT_BYTES_MAX = 4_194_304;
 const STALLED_MS_MAX = 30_000;
 export const STREAM_CLIENTS_MAX = 200;
 
-/** Frames that are kept for clients that come back: a minute of them, whatever they hold. */
-export const RESUME_FRAMES_MAX = 240;
+/** Frames are kept so long for clients that come back, and made so long after the last client has gone. */
+export const RESUME_MS = 60_000;
 const RESUME_BYTES_MAX = 8_388_608;
-/** After the last client has gone frames are still made for so long. */
-const RESUME_MS = 60_000;
 
 export interface StreamClientOptions {
   readonly headers: Readonly<Record<string, string>>;
@@ -39,14 +41,15 @@ interface StreamClient extends Pick<StreamClientOptions, "isControlAllowed" | "i
 
 /**
  * The dashboard's one multiplexed stream of server-sent events: a `snapshot`, then `delta` frames of what has changed,
- * serialised once for all clients. Sequence numbers rise by one per frame of a client's stream, so that a gap is seen.
+ * serialised once for all clients. Sequence numbers rise by one per frame of a client's stream, so that a gap is seen. What is
+ * more than a frame holds follows in the next ones: alarms wait for no more than the one that is being made.
  */
 export class EventStream {
   readonly #reader: CentralReader;
   readonly #clock: Clock;
   /** Of this process: numbers begin again with each. */
   readonly #run: string;
-  readonly #kept: { readonly seq: number; readonly text: string }[] = [];
+  readonly #kept: { readonly seq: number; readonly text: string; readonly atMs: number }[] = [];
   #keptBytes = 0;
   /** When there was a client last; monotonic, ms. */
   #attendedMs = Number.NEGATIVE_INFINITY;
@@ -55,6 +58,8 @@ export class EventStream {
   readonly #agents = new Map<string, AgentView>();
   readonly #alarms = new Map<string, AlarmView>();
   readonly #windows = new Map<string, WindowResult>();
+  /** Changes of windows that no frame will have. */
+  #truncatedCount = 0;
   #seq = 0;
   #frameTimer: Timer | null = null;
   #lastFrameMs = Number.NEGATIVE_INFINITY;
@@ -125,9 +130,10 @@ export class EventStream {
   }
 
   #keep(text: string): void {
-    this.#kept.push({ seq: this.#seq, text });
+    const atMs = this.#clock.monotonicMs();
+    this.#kept.push({ seq: this.#seq, text, atMs });
     this.#keptBytes += text.length;
-    while (this.#kept.length > RESUME_FRAMES_MAX || this.#keptBytes > RESUME_BYTES_MAX)
+    while (this.#keptBytes > RESUME_BYTES_MAX || (this.#kept[0]?.atMs ?? atMs) < atMs - RESUME_MS)
       this.#keptBytes -= this.#kept.shift()?.text.length ?? 0;
   }
 
@@ -149,33 +155,42 @@ export class EventStream {
     for (const agent of change.agents) this.#agents.set(agent.agent, agent);
     for (const alarm of change.alarms) this.#alarms.set(`${alarm.agent}\0${alarm.id}`, alarm);
     for (const window of change.windows) {
-      this.#windows.set(`${window.window}\0${window.startMs}\0${labelsKey(window.group)}`, window);
+      const key = `${window.window}\0${window.startMs}\0${labelsKey(window.group)}`;
+      if (this.#windows.size < WINDOWS_WAITING_MAX || this.#windows.has(key)) this.#windows.set(key, window);
+      else this.#truncatedCount += 1;
     }
     if (this.#frameTimer !== null) return;
     const waitMs = Math.max(0, this.#lastFrameMs + FRAME_INTERVAL_MS - this.#clock.monotonicMs());
     this.#frameTimer = this.#clock.after(waitMs, () => this.#frame());
   }
 
+  get #isWaiting(): boolean {
+    return this.#agents.size + this.#alarms.size + this.#windows.size > 0;
+  }
+
   #frame(): void {
     this.#frameTimer?.cancel();
     this.#frameTimer = null;
-    if (this.#agents.size + this.#alarms.size + this.#windows.size > 0) this.#sendDelta();
+    if (!this.#isWaiting) return;
+    this.#sendDelta();
+    if (this.#isWaiting) this.#frameTimer = this.#clock.after(0, () => this.#frame());
   }
 
   #sendDelta(): void {
     this.#lastFrameMs = this.#clock.monotonicMs();
     this.#seq += 1;
+    const [agents, alarms, windows] = [taken(this.#agents), taken(this.#alarms), taken(this.#windows)];
+    const truncated = this.#truncatedCount;
+    this.#truncatedCount = 0;
     const text = frame("delta", this.#id, {
       seq: this.#seq,
       serverTimeMs: this.#clock.nowMs(),
-      ...(this.#agents.size === 0 ? {} : { agents: [...this.#agents.values()] }),
-      ...(this.#alarms.size === 0 ? {} : { alarms: [...this.#alarms.values()] }),
-      ...(this.#windows.size === 0 ? {} : { windows: [...this.#windows.values()] }),
+      ...(agents.length === 0 ? {} : { agents }),
+      ...(alarms.length === 0 ? {} : { alarms }),
+      ...(windows.length === 0 ? {} : { windows }),
+      ...(truncated === 0 ? {} : { truncated }),
       ledger: this.#reader.ledgerSum(),
     });
-    this.#agents.clear();
-    this.#alarms.clear();
-    this.#windows.clear();
     this.#keep(text);
     for (const client of this.#clients) this.#send(client, text);
   }
@@ -230,9 +245,21 @@ export class EventStream {
       else this.#end(client);
     }
     if (this.#isAttended() && this.#clock.monotonicMs() - this.#lastFrameMs >= HEARTBEAT_INTERVAL_MS)
-      this.#sendDelta();
+      if (this.#isWaiting) this.#frame();
+      else this.#sendDelta();
     this.#heartbeatTimer = this.#clock.after(HEARTBEAT_INTERVAL_MS, () => this.#heartbeat());
   }
+}
+
+/** Takes out what one frame holds. */
+function taken<Item>(waiting: Map<string, Item>): Item[] {
+  const items: Item[] = [];
+  for (const [key, item] of waiting) {
+    if (items.length === FRAME_ITEMS_MAX) break;
+    items.push(item);
+    waiting.delete(key);
+  }
+  return items;
 }
 
 function frame(event: "snapshot" | "delta", id: string, data: object): string {

@@ -254,7 +254,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   "GET /api/v1/stream": {
     summary:
-      "Server-sent events: a `snapshot`, then `delta` frames at most 4 times a second. With `Last-Event-ID`, or `lastEventId`, it goes on behind that frame where it still can, else with a new snapshot",
+      "Server-sent events: a `snapshot`, then `delta` frames at most 4 times a second, of what has changed: as many as it takes, of at most 1,000 agents, alarms and windows each; `truncated` counts changes of windows that were left out, since more than 50,000 waited. With `Last-Event-ID`, or `lastEventId`, it goes on behind that frame where it still can, else with a new snapshot",
     right: "read",
     query: [parameter("lastEventId", "As the header, for clients that cannot send it")],
     answer: "text/event-stream",

@@ -25,7 +25,7 @@ import { NotReady } from "../commit/not-ready.ts";
 import { folderAssets } from "./assets.ts";
 import { Access, LOGIN_FAILURES_MAX, SESSION_MS } from "./access.ts";
 import type { CentralChange, CentralReader, ResetOutcome, WindowQuery } from "./central-reader.ts";
-import { FRAME_INTERVAL_MS, HEARTBEAT_INTERVAL_MS, RESUME_FRAMES_MAX } from "./event-stream.ts";
+import { FRAME_INTERVAL_MS, HEARTBEAT_INTERVAL_MS, RESUME_MS, WINDOWS_WAITING_MAX } from "./event-stream.ts";
 import { describedFetch as fetch } from "./described-fetch.test-support.ts";
 import { OPENAPI } from "./openapi.ts";
 import type { AlarmView } from "../alarms/alarm-view.ts";
@@ -753,6 +753,41 @@ test("the stream begins with a snapshot and goes on with coalesced deltas, numbe
   expect(server.stream.clientCount).toBe(1);
 });
 
+test("what very many windows change comes in several frames: alarms wait for one of them, and a client goes on behind any", async () => {
+  const { url, reader } = await listen();
+  const stream = await openStream(url);
+  await stream.next();
+  const users = Array.from({ length: 4_500 }, (_, user) => ({ ...window(1), group: { user: `u${user}` } }));
+  reader.change({ windows: users });
+  const first = await stream.next();
+  reader.change({ alarms: [ALARM] });
+  const frames = [first];
+  const shown = () => frames.flatMap(({ data }) => (data["windows"] ?? []) as typeof users);
+  while (shown().length < users.length) frames.push(await stream.next());
+  expect(shown()).toEqual(users);
+  for (const { data } of frames) expect(JSON.stringify(data).length).toBeLessThan(1_000_000);
+  expect(frames.map(({ data }) => data["seq"])).toEqual(frames.map((_, index) => index + 1));
+  expect(frames.findIndex(({ data }) => data["alarms"] !== undefined)).toBeLessThan(frames.length - 1);
+  const again = await openStream(url, { "last-event-id": first.id });
+  expect((await again.next()).data).toEqual(frames[1]?.data);
+});
+
+test("of more windows than may wait some are left out, and the frame says how many", async () => {
+  const { url, reader } = await listen();
+  const stream = await openStream(url);
+  await stream.next();
+  reader.change({
+    windows: Array.from({ length: WINDOWS_WAITING_MAX + 7 }, (_, user) => ({
+      ...window(1),
+      group: { user: `u${user}` },
+    })),
+  });
+  expect((await stream.next()).data).toMatchObject({ truncated: 7 });
+  reader.change({ windows: [window(1)] });
+  const second = await stream.next();
+  expect(second.data["truncated"]).toBeUndefined();
+});
+
 test("a client that does not read is given no deltas, and a fresh snapshot once it reads again", async () => {
   const time = new SimulatedTime(0);
   const { reader, server } = await listen(undefined, time.clock());
@@ -1110,7 +1145,8 @@ test("a stream goes on behind the last frame that a client has, and begins anew 
     expect(await (await openStream(url, { "last-event-id": unknown })).next()).toMatchObject({
       event: "snapshot",
     });
-  for (let frame = 0; frame <= RESUME_FRAMES_MAX; frame += 1) await publish(6 + frame);
+  await openStream(url);
+  for (let ms = -FRAME_INTERVAL_MS; ms <= RESUME_MS; ms += FRAME_INTERVAL_MS) await publish(300 + ms);
   expect(await (await openStream(url, { "last-event-id": last.id })).next()).toMatchObject({
     event: "snapshot",
   });
