@@ -211,11 +211,13 @@ export class CentralMetrics {
   }
 
   #refreshSinks(sinks: readonly SinkView[]): void {
-    for (const { sink, state, waiting, waitingMs, outcomes, failures, rebuilds } of sinks) {
+    for (const { sink, state, waiting, waitingMs, owed, owedMs, outcomes, failures, rebuilds } of sinks) {
       const isUp = state === "up" || state === "rebuilding";
       this.#metrics.gauge("millrace_central_sink_up").set(isUp ? 1 : 0, { sink });
       this.#metrics.gauge("millrace_central_sink_waiting").set(waiting, { sink });
       this.#metrics.gauge("millrace_central_sink_lag_seconds").set(waitingMs / 1_000, { sink });
+      this.#metrics.gauge("millrace_central_sink_owed").set(owed, { sink });
+      this.#metrics.gauge("millrace_central_sink_owed_seconds").set(owedMs / 1_000, { sink });
       this.#metrics.counter("millrace_central_sink_rebuilds_total").follow(rebuilds, { sink });
       for (const [outcome, count] of Object.entries(outcomes))
         this.#metrics.counter("millrace_central_sink_results_total").follow(count, { sink, outcome });

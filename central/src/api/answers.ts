@@ -341,6 +341,8 @@ const sink = z.strictObject({
   code: text,
   waiting: count,
   waitingMs: z.number(),
+  owed: count,
+  owedMs: z.number(),
   outcomes: z.strictObject({
     written: count,
     stale: count,

@@ -23,7 +23,7 @@ export interface CentralViewer {
   ledger(): ReadonlyMap<string, LedgerTotals>;
   ledgerSum(): LedgerSum;
   pipeline(): PipelineView;
-  /** Last published revisions, ascending by start; where one is outdated, the values of now. */
+  /** Last published revisions, ascending by start unless the newest are asked for first; where one is outdated, the values of now. */
   windows(query: WindowQuery): Promise<WindowPage>;
   /** The history of a metric, by group. */
   series(query: SeriesQuery): Promise<SeriesPage | SeriesRefusal>;
@@ -118,6 +118,8 @@ export interface WindowQuery {
   readonly limit: number;
   /** Where an earlier page ended. */
   readonly cursor: string | null;
+  /** Descending by start. */
+  readonly isNewestFirst?: boolean;
 }
 
 export interface WindowPage {

@@ -58,15 +58,26 @@ test("what of the log never came is told with the time before which windows may 
   );
 });
 
-test("a sink says what it passed over because it ended too long ago, and why it is down", () => {
+test("a sink says what it passed over because it ended too long ago, what it has still to be given, and why it is down", () => {
   const written = { written: 1, stale: 0, superseded: 0, expired: 0, deferred: 0, refused: 0 };
-  const redis = { sink: "redis", state: "up", waiting: 0, outcomes: written, reason: "" } as const;
+  const redis = {
+    sink: "redis",
+    state: "up",
+    waiting: 0,
+    owed: 0,
+    owedMs: 0,
+    outcomes: written,
+    reason: "",
+  } as const;
   expect(sinkText(redis)).toBe("\nsink redis is up: 1 revision written, 0 waiting\n");
   expect(sinkText({ ...redis, outcomes: { ...written, expired: 7 } })).toBe(
     "\nsink redis is up: 1 revision written, 0 waiting, 7 passed over: they ended longer ago than its retention\n",
   );
   expect(sinkText({ ...redis, state: "down", waiting: 3, reason: "it is away" })).toBe(
     "\nsink redis is down: 1 revision written, 3 waiting; it is away\n",
+  );
+  expect(sinkText({ ...redis, state: "rebuilding", owed: 70_000, owedMs: 61_000 })).toBe(
+    "\nsink redis is rebuilding: 1 revision written, 0 waiting, 70000 still to be read from the history, behind for 61 s\n",
   );
 });
 

@@ -128,12 +128,16 @@ export function sinkText({
   sink,
   state,
   waiting,
+  owed,
+  owedMs,
   outcomes: { written, expired },
   reason,
-}: Pick<SinkView, "sink" | "state" | "waiting" | "outcomes" | "reason">): string {
+}: Pick<SinkView, "sink" | "state" | "waiting" | "owed" | "owedMs" | "outcomes" | "reason">): string {
   const old = expired === 0 ? "" : `, ${expired} passed over: they ended longer ago than its retention`;
+  const behind = owedMs === 0 ? "" : `, behind for ${Math.round(owedMs / 1_000)} s`;
+  const left = owed === 0 ? "" : `, ${owed} still to be read from the history`;
   const why = reason === "" ? "" : `; ${reason}`;
-  return `\nsink ${sink} is ${state}: ${count(written, "revision")} written, ${waiting} waiting${old}${why}\n`;
+  return `\nsink ${sink} is ${state}: ${count(written, "revision")} written, ${waiting} waiting${left}${behind}${old}${why}\n`;
 }
 
 /**

@@ -31,7 +31,13 @@ function alarm(id: string, changes: Partial<AlarmView> = {}): AlarmView {
 
 const all = (stream: AlarmStream, sinceMs: number | null) =>
   stream
-    .read({ cutoffMs: 0, sinceMs, limit: 100, cursor: null })
+    .read({
+      cutoffMs: 0,
+      changed: sinceMs === null ? null : [{ fromMs: sinceMs, toMs: Number.POSITIVE_INFINITY }],
+      fromMs: null,
+      limit: 100,
+      cursor: null,
+    })
     .then(({ items }) => items.map(({ id }) => id));
 
 const BOOK = [
@@ -57,7 +63,7 @@ test("pages miss nothing that is there throughout, whatever comes and goes betwe
   const stream = new AlarmStream(() => book, { isNotified: false });
   const seen: string[] = [];
   for (let cursor: string | null = null; ;) {
-    const page = await stream.read({ cutoffMs: 0, sinceMs: null, limit: 1, cursor });
+    const page = await stream.read({ cutoffMs: 0, changed: null, fromMs: null, limit: 1, cursor });
     seen.push(...page.items.map(({ id }) => id));
     if (page.cursor === null) break;
     cursor = page.cursor;

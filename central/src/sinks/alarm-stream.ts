@@ -1,5 +1,6 @@
 import type { AlarmView } from "../alarms/alarm-view.ts";
-import type { SinkPage, SinkPageQuery, SinkStream } from "./sink-stream.ts";
+import { isChangedIn } from "./changed-range.ts";
+import type { SinkPage, SinkPageQuery, SinkPlace, SinkStream } from "./sink-stream.ts";
 
 /** Alarms at their latest step, read again from central's book. */
 export class AlarmStream implements SinkStream<AlarmView> {
@@ -25,17 +26,23 @@ export class AlarmStream implements SinkStream<AlarmView> {
     return receivedAtMs;
   }
 
+  /** They are few, and read whole. */
+  placeOf({ receivedAtMs }: AlarmView): SinkPlace {
+    return { part: "", atMs: receivedAtMs };
+  }
+
   isExpired({ isActive, receivedAtMs }: AlarmView, cutoffMs: number): boolean {
     return !isActive && receivedAtMs < cutoffMs;
   }
 
   /** In the order of their keys, which hold still while alarms come and go. A cursor is the last key. */
-  async read({ sinceMs, limit, cursor }: SinkPageQuery): Promise<SinkPage<AlarmView>> {
+  async read({ changed, limit, cursor }: SinkPageQuery): Promise<SinkPage<AlarmView>> {
     const found: { key: string; alarm: AlarmView }[] = [];
     for (const alarm of this.#alarms()) {
       const key = this.keyOf(alarm);
       if (key === null || (cursor !== null && key <= cursor)) continue;
-      const isDue = sinceMs === null ? !this.#isNotified || alarm.isActive : alarm.receivedAtMs >= sinceMs;
+      const isDue =
+        changed === null ? !this.#isNotified || alarm.isActive : isChangedIn(changed, alarm.receivedAtMs);
       if (isDue) found.push({ key, alarm });
     }
     found.sort((a, b) => (a.key < b.key ? -1 : 1));

@@ -108,7 +108,11 @@ class Kept {
   markGate: Promise<void> = Promise.resolve();
 }
 
-function sink({ kept, target: earlier }: { readonly kept?: Kept; readonly target?: Target } = {}) {
+function sink({
+  kept,
+  target: earlier,
+  waitingMax,
+}: { readonly kept?: Kept; readonly target?: Target; readonly waitingMax?: number } = {}) {
   const time = new SimulatedTime(START_MS);
   const target = earlier ?? new Target(time);
   const { history } = kept ?? new Kept();
@@ -139,6 +143,7 @@ function sink({ kept, target: earlier }: { readonly kept?: Kept; readonly target
             },
           },
     retentionMs: HOUR_MS,
+    ...(waitingMax === undefined ? {} : { waitingMax }),
     clock: time.clock({ offsetMs: () => aheadMs }),
     random: new SeededRandom(7),
     log,
@@ -202,6 +207,107 @@ test("more than may wait is left to the history: memory is bounded, nothing is m
   await time.run(20_000);
   expect(target.held).toEqual(truth());
   expect(runner.view.rebuilds).toBe(2);
+});
+
+test("what is left out while a pass over the history goes on is the next pass's; what is published then is kept, and the mark follows", async () => {
+  const kept = new Kept();
+  const { time, target, runner, publish, truth, log } = sink({ kept, waitingMax: 10 });
+  const all = (count: number, revision: number, updatedAtMs: number, first = 0) =>
+    publish(...Array.from({ length: count }, (_, number) => at(first + number, revision, updatedAtMs)));
+  all(3 * BATCH_ITEMS_MAX, 1, START_MS - 5_000);
+  let writes = 0;
+  target.onWrite = () => {
+    writes += 1;
+    // While the first page is written, and the last.
+    if (writes === 1) all(11, 2, START_MS - 4_000);
+    if (writes === 3) {
+      all(11, 3, START_MS - 3_000, 100);
+      target.failure = new Error("away");
+    }
+  };
+  runner.start();
+  await time.run(1);
+  expect(runner.view).toMatchObject({ state: "down", owed: 22, rebuilds: 1 });
+  target.failure = null;
+  target.onWrite = () => {};
+  target.holdsAll = true;
+  const gates: PromiseWithResolvers<void>[] = [];
+  const held = () => {
+    const gate = Promise.withResolvers<void>();
+    gates.push(gate);
+    target.gate = gate.promise;
+  };
+  held();
+  await time.run(1_000);
+  // The page that failed is written again, not all of them.
+  const { gate } = target;
+  target.onWrite = held;
+  gates[0]?.resolve();
+  await gate;
+  await time.run(1_500);
+  expect(runner.view).toMatchObject({ state: "rebuilding", rebuilds: 2, owed: 22 });
+  expect(kept.markMs).toBe(START_MS - 4_000);
+  target.onWrite = () => {};
+  target.gate = Promise.resolve();
+  for (const each of gates) each.resolve();
+  await time.run(1_500);
+  expect(target.batches).toEqual([500, 500, 500, 22]);
+  expect(target.held).toEqual(truth());
+  expect(kept.markMs).toBe(START_MS - 3_000);
+  expect(runner.view).toMatchObject({ state: "up", owed: 0, owedMs: 0 });
+  expect(log.messages("warn").filter((message) => message.includes("far behind"))).toEqual([]);
+});
+
+test("what a target did not come to is no reason to pass over what came of it and was left out", async () => {
+  const { time, target, runner, publish, truth } = sink({ waitingMax: 10_000 });
+  const write = target.write.bind(target);
+  const others = (first: number, count: number) =>
+    publish(...Array.from({ length: count }, (_, number) => result(first + number, 1)));
+  let writes = 0;
+  Object.assign(target, {
+    holdsAll: true,
+    write: async (results: readonly WindowResult[]) => {
+      writes += 1;
+      if (writes === 1) publish(result(1, 2));
+      if (writes === 1) others(10, 10_001);
+      if (writes === 2) others(20_100, 600);
+      const isLeft = ({ startMs }: WindowResult) => writes <= 2 && startMs === result(1, 1).startMs;
+      const { taken } = await write(
+        results.filter((each) => !isLeft(each)),
+        () => undefined,
+      );
+      const items = results.filter(isLeft);
+      const why = new MillraceError("redis_unreachable", { url: "redis://r", reason: "gone" });
+      return items.length === 0 ? { taken } : { taken, left: { items, why } };
+    },
+  });
+  publish(result(1, 1));
+  runner.start();
+  await time.run(60_000);
+  expect(runner.view).toMatchObject({ state: "up", owed: 0 });
+  expect(target.held).toEqual(truth());
+});
+
+test("a sink that takes too little is said to be far behind once it has been for a quarter of an hour", async () => {
+  const { time, target, runner, publish, log } = sink();
+  for (let number = 0; number < 4 * BATCH_ITEMS_MAX; number += 1) publish(result(number, 1));
+  target.holdsAll = true;
+  const told = () => log.messages("warn").filter((message) => message.includes("far behind")).length;
+  const slow = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    time.after(400_000, resolve);
+    target.gate = promise;
+  };
+  target.onWrite = slow;
+  runner.start();
+  await time.run(899_000);
+  expect(told()).toBe(0);
+  expect(runner.view.owedMs).toBe(899_000);
+  await time.run(400_000);
+  expect(told()).toBe(1);
+  await time.run(400_000);
+  expect(told()).toBe(1);
+  expect(runner.view).toMatchObject({ state: "up", owed: 0, owedMs: 0 });
 });
 
 test("a target that has lost what it held is given all again, and what is published meanwhile is not missed", async () => {

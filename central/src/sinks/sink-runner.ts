@@ -1,13 +1,16 @@
 import { createBackoff, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Backoff, Clock, Logger, Random, Timer } from "@millrace/runtime";
+import { OwedHistory } from "./owed-history.ts";
 import type { SinkMark } from "./sink-mark.ts";
 import type { SinkStream } from "./sink-stream.ts";
 import type { SinkTarget, SinkWritten } from "./sink-target.ts";
 import { SINK_OUTCOMES } from "./sink-view.ts";
 import type { SinkOutcome, SinkView } from "./sink-view.ts";
 
-/** Items that wait; beyond them all is left to the history. */
+/** Items that wait; beyond them they are left to the history. */
 export const WAITING_MAX = 50_000;
+/** Of these; while more waits, nothing is read from the history. */
+const WAITING_BESIDE_PAGES = 0.1;
 /** Items in one write. */
 export const BATCH_ITEMS_MAX = 500;
 const RETRY_FIRST_MS = 100;
@@ -19,6 +22,8 @@ const MARK_INTERVAL_MS = 1_000;
 const CLOCK_BACK_MS = 60_000;
 /** Up for so long, it is said to be up again: what fails and works by turns would be said every moment. */
 const STEADY_MS = 5_000;
+/** What is owed for so long is no peak that passes. */
+const OWED_MS_LONG = 900_000;
 /** At a stop, for what waits. */
 const FLUSH_MS_MAX = 2_000;
 
@@ -34,6 +39,8 @@ export interface SinkRunnerOptions<Item> {
   readonly mark: SinkMark | null;
   /** After its end, how long something is kept there. */
   readonly retentionMs: number;
+  /** For tests: another bound than `WAITING_MAX`. */
+  readonly waitingMax?: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -41,9 +48,9 @@ export interface SinkRunnerOptions<Item> {
 
 /**
  * One sink beside the others: what is published waits here, of each window or alarm only its latest revision, and is written in
- * batches. While the target is away nothing else is held up; what does not fit any more is forgotten, and read from the history
- * when the target is back. So is everything when the target has lost something; and when central has started, what the mark does
- * not say is there.
+ * batches. Nothing else is held up by a target that is away or slow: what does not fit any more is left out, and read from the
+ * history later. So is everything when the target has lost something; and when central has started, what the mark does not say is
+ * there.
  */
 export class SinkRunner<Item> {
   readonly #options: SinkRunnerOptions<Item>;
@@ -59,11 +66,10 @@ export class SinkRunner<Item> {
   /** Null where it is not about to be said that it is up again. */
   #steady: Timer | null = null;
   #rebuilds = 0;
-  /** The target lacks more than what waits; what is published is not kept, it comes from there too. */
-  #isHistoryOwed = true;
-  /** Where the rebuild is; null where none runs. */
-  #rebuild: { cursor: string | null } | null = null;
-  /** The mark as it is stored: a rebuild begins there. Undefined: not read yet. */
+  /** What the target lacks beside what waits. */
+  readonly #owed = new OwedHistory();
+  readonly #waitingMax: number;
+  /** The mark as it is stored: after a start the history is read from there. Undefined: not read yet. */
   #markMs: number | null | undefined;
   #markedAtMs = Number.NEGATIVE_INFINITY;
   /** It is being written, beside what is published. */
@@ -82,7 +88,9 @@ export class SinkRunner<Item> {
 
   constructor(options: SinkRunnerOptions<Item>) {
     this.#options = options;
-    const { random } = options;
+    const { random, clock, waitingMax = WAITING_MAX } = options;
+    this.#waitingMax = waitingMax;
+    this.#owed.oweAll(clock.monotonicMs());
     this.#backoff = createBackoff({ random, firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
   }
 
@@ -98,15 +106,15 @@ export class SinkRunner<Item> {
       const key = stream.keyOf(item);
       if (key === null) continue;
       this.#offeredAtMs = stream.changedAtMs(item);
-      if (this.#isHistoryOwed) {
-        this.#outcomes.deferred += 1;
+      if (this.#owed.isLeavingOut) {
+        this.#leaveOut(item);
         continue;
       }
       const earlier = this.#waiting.get(key);
       if (earlier !== undefined) this.#outcomes.superseded += 1;
       this.#waiting.set(key, { item, sinceMs: earlier?.sinceMs ?? nowMs });
+      this.#boundWaiting();
     }
-    if (this.#waiting.size > WAITING_MAX) this.#leaveToHistory();
     this.#published.resolve();
   }
 
@@ -133,6 +141,8 @@ export class SinkRunner<Item> {
       code: this.#trouble?.code ?? "",
       waiting: this.#waiting.size,
       waitingMs: nowMs - sinceMs,
+      owed: this.#owed.count,
+      owedMs: this.#owedMs,
       outcomes: { ...this.#outcomes },
       rebuilds: this.#rebuilds,
       failures: { ...this.#failures },
@@ -146,7 +156,7 @@ export class SinkRunner<Item> {
         await this.#readMark();
         const { holdsAll } = await target.open();
         if (!holdsAll) await this.#writeMark(null);
-        if (!holdsAll) this.#leaveToHistory();
+        if (!holdsAll) this.#oweAll();
         await this.#serve();
       } catch (error) {
         this.#fail(error);
@@ -161,24 +171,23 @@ export class SinkRunner<Item> {
     const { clock } = this.#options;
     for (;;) {
       await this.#watchClock();
-      if (this.#isHistoryOwed) {
-        this.#isHistoryOwed = false;
-        this.#rebuild = { cursor: null };
-        this.#rebuilds += 1;
-      }
-      const isIdle = this.#rebuild === null && this.#waiting.size === 0;
+      if (this.#owed.begin(this.#markMs ?? null).isBegun) this.#rebuilds += 1;
+      const isIdle = this.#owed.page === null && this.#waiting.size === 0;
       // That it could be opened does not say yet that it takes anything.
       if (isIdle) this.#recover();
-      this.#state = this.#trouble !== null ? "down" : this.#rebuild === null ? "up" : "rebuilding";
+      this.#state = this.#trouble !== null ? "down" : this.#owed.page === null ? "up" : "rebuilding";
+      this.#tellOwed();
       const isStopping = this.#stopAtMs !== null;
       if (isStopping && (this.#waiting.size === 0 || clock.monotonicMs() > (this.#stopAtMs ?? 0)))
         return await this.#advanceMark(true);
       await this.#advanceMark(false);
       const hadWaiting = await this.#writeWaiting();
-      if (!isStopping && this.#rebuild !== null) await this.#writePage(this.#rebuild);
-      else if (!isStopping && clock.monotonicMs() - this.#prunedAtMs >= PRUNE_INTERVAL_MS)
-        await this.#prune();
-      else if (!hadWaiting && !isStopping) {
+      const isPruneDue = !isStopping && clock.monotonicMs() - this.#prunedAtMs >= PRUNE_INTERVAL_MS;
+      if (isPruneDue) await this.#prune();
+      if (!isStopping && this.#owed.page !== null) {
+        // What is new goes first before there is too much of it: that would be read from the history in its turn.
+        if (this.#waiting.size <= this.#waitingMax * WAITING_BESIDE_PAGES) await this.#writePage();
+      } else if (!hadWaiting && !isPruneDue && !isStopping) {
         const isMarkBehind = this.#dueMarkMs(false) !== this.#markMs;
         await this.#pause(isMarkBehind ? MARK_INTERVAL_MS : PRUNE_INTERVAL_MS, [this.#published.promise]);
         this.#published = Promise.withResolvers();
@@ -210,34 +219,37 @@ export class SinkRunner<Item> {
     throw left.why;
   }
 
-  async #writePage(at: { cursor: string | null }): Promise<void> {
+  async #writePage(): Promise<void> {
     const { stream } = this.#options;
+    const { page } = this.#owed;
+    if (page === null) return;
     const cutoffMs = this.#cutoffMs();
     this.#leftOutToMs = Math.max(this.#leftOutToMs, cutoffMs);
-    const { items, cursor } = await stream.read({
-      cutoffMs,
-      sinceMs: this.#markMs ?? null,
-      limit: BATCH_ITEMS_MAX,
-      cursor: at.cursor,
-    });
-    const left = await this.#write(items);
-    if (this.#rebuild === at) {
-      for (const item of items) this.#readAtMs = Math.max(this.#readAtMs ?? 0, stream.changedAtMs(item));
-      this.#rebuild = cursor === null ? null : { cursor };
-      this.#wait(left?.items ?? []);
-    }
-    if (left !== undefined) throw left.why;
+    const { items, cursor } = await stream.read({ ...page, cutoffMs, limit: BATCH_ITEMS_MAX });
+    // What waits is that, or what has come of it since.
+    const left = await this.#write(items.filter((item) => !this.#isWaiting(item)));
+    for (const item of items) this.#readAtMs = Math.max(this.#readAtMs ?? 0, stream.changedAtMs(item));
+    this.#owed.wasRead(items.length, cursor);
+    if (left === undefined) return;
+    this.#wait(left.items);
+    throw left.why;
   }
 
-  /** What a page of the history had, and is not written: later ones of it wait already. */
+  #isWaiting(item: Item): boolean {
+    const key = this.#options.stream.keyOf(item);
+    return key !== null && this.#waiting.has(key);
+  }
+
+  /** What a page of the history had, and is not written. Later ones may wait already; where they were left out, it is too. */
   #wait(items: readonly Item[]): void {
     const { clock, stream } = this.#options;
     for (const item of items) {
       const key = stream.keyOf(item);
-      if (key !== null && !this.#waiting.has(key))
-        this.#waiting.set(key, { item, sinceMs: clock.monotonicMs() });
+      if (key === null || this.#waiting.has(key)) continue;
+      if (this.#owed.isLeavingOut) this.#leaveOut(item);
+      else this.#waiting.set(key, { item, sinceMs: clock.monotonicMs() });
     }
-    if (this.#waiting.size > WAITING_MAX) this.#leaveToHistory();
+    this.#boundWaiting();
   }
 
   /** What is left, and why; undefined: nothing. */
@@ -269,7 +281,7 @@ export class SinkRunner<Item> {
     if (this.#cutoffMs() >= this.#leftOutToMs - CLOCK_BACK_MS) return;
     this.#leftOutToMs = Number.NEGATIVE_INFINITY;
     await this.#writeMark(null);
-    this.#leaveToHistory();
+    this.#oweAll();
   }
 
   /** One that lies ahead was made by a clock that was: nothing is known then. If it still is, the run before may have left things out. */
@@ -282,17 +294,18 @@ export class SinkRunner<Item> {
   }
 
   /**
-   * Before it lies nothing that waits, or is still to be read. More may come of the millisecond that was seen last, until
+   * Before it lies nothing that waits, or is owed from the history. More may come of the millisecond that was seen last, until
    * central has stopped: then it is over.
    */
   #dueMarkMs(isLast: boolean): number | null {
     const { mark, stream } = this.#options;
-    if (mark === null || this.#isHistoryOwed || this.#rebuild !== null) return this.#markMs ?? null;
+    if (mark === null || this.#owed.isAll) return this.#markMs ?? null;
     const seenMs = this.#offeredAtMs ?? this.#readAtMs;
     let dueMs = seenMs === null ? (this.#markMs ?? null) : isLast ? seenMs + 1 : seenMs;
     for (const { item } of this.#waiting.values())
       dueMs = Math.min(dueMs ?? Number.POSITIVE_INFINITY, stream.changedAtMs(item));
-    return dueMs;
+    const { changedFromMs } = this.#owed;
+    return changedFromMs === null ? dueMs : Math.min(dueMs ?? changedFromMs, changedFromMs);
   }
 
   /** What is published waits for it only where it says less than before. */
@@ -335,11 +348,43 @@ export class SinkRunner<Item> {
     return this.#options.clock.nowMs() - this.#options.retentionMs;
   }
 
-  #leaveToHistory(): void {
+  /** Memory is bounded: all that waits is left out, so that what is kept and what is not are apart in time. */
+  #boundWaiting(): void {
+    if (this.#waiting.size <= this.#waitingMax) return;
+    for (const { item } of this.#waiting.values()) this.#leaveOut(item);
+    this.#waiting.clear();
+  }
+
+  #leaveOut(item: Item): void {
+    const { clock, stream } = this.#options;
+    this.#outcomes.deferred += 1;
+    this.#owed.leaveOut(stream.changedAtMs(item), stream.placeOf(item), clock.monotonicMs());
+  }
+
+  #oweAll(): void {
     this.#outcomes.deferred += this.#waiting.size;
     this.#waiting.clear();
-    this.#isHistoryOwed = true;
-    this.#rebuild = null;
+    this.#owed.oweAll(this.#options.clock.monotonicMs());
+  }
+
+  get #owedMs(): number {
+    const nowMs = this.#options.clock.monotonicMs();
+    return nowMs - (this.#owed.sinceMs ?? nowMs);
+  }
+
+  #tellOwed(): void {
+    const { target, log } = this.#options;
+    if (this.#trouble !== null || this.#owedMs < OWED_MS_LONG) return;
+    log.repeated(
+      `sink ${target.name} is behind`,
+      "a sink is far behind; what it lacks is read from the history",
+      {
+        sink: target.name,
+        owed: this.#owed.count,
+        owed_for_s: Math.round(this.#owedMs / 1_000),
+        waiting: this.#waiting.size,
+      },
+    );
   }
 
   #recover(): void {

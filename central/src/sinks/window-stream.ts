@@ -1,7 +1,8 @@
 import { labelsKey, windowLengths } from "@millrace/stream";
 import type { WindowResult, WindowSpec } from "@millrace/stream";
 import type { WindowPage, WindowQuery } from "../api/central-reader.ts";
-import type { SinkPage, SinkPageQuery, SinkStream } from "./sink-stream.ts";
+import { isChangedIn } from "./changed-range.ts";
+import type { SinkPage, SinkPageQuery, SinkPlace, SinkStream } from "./sink-stream.ts";
 
 export interface WindowStreamOptions {
   readonly windows: readonly WindowSpec[];
@@ -40,26 +41,37 @@ export class WindowStream implements SinkStream<WindowResult> {
     return updatedAtMs;
   }
 
+  placeOf({ window, startMs }: WindowResult): SinkPlace {
+    return { part: window, atMs: startMs };
+  }
+
   isExpired({ window, endMs }: WindowResult, cutoffMs: number): boolean {
     return endMs + (this.#wantedMs.get(window) ?? 0) < cutoffMs;
   }
 
-  /** A cursor is the window's place in the list and, after a space, the history's. */
-  async read({ cutoffMs, sinceMs, limit, cursor }: SinkPageQuery): Promise<SinkPage<WindowResult>> {
+  /**
+   * The newest first: what is published meanwhile lies behind, and never ahead. A cursor is the window's place in the list and,
+   * after a space, the history's.
+   */
+  async read({ cutoffMs, changed, fromMs, limit, cursor }: SinkPageQuery): Promise<SinkPage<WindowResult>> {
     const [place, inside = ""] = (cursor ?? "0").split(" ");
-    const at = Number(place);
+    const at = this.#windows.findIndex(
+      ({ name }, index) => index >= Number(place) && (fromMs === null || fromMs.has(name)),
+    );
     const window = this.#windows[at];
     if (window === undefined) return { items: [], cursor: null };
     const { windows, cursor: next } = await this.#readHistory({
       window: window.name,
       group: {},
-      fromMs: cutoffMs - window.lengthMsMax,
+      fromMs: Math.max(cutoffMs - window.lengthMsMax, fromMs?.get(window.name) ?? Number.NEGATIVE_INFINITY),
       toMs: Number.POSITIVE_INFINITY,
       limit,
       cursor: inside === "" ? null : inside,
+      isNewestFirst: true,
     });
     const items = windows.filter(
-      (result) => result.updatedAtMs >= (sinceMs ?? 0) && this.keyOf(result) !== null,
+      (result) =>
+        (changed === null || isChangedIn(changed, result.updatedAtMs)) && this.keyOf(result) !== null,
     );
     if (next !== null) return { items, cursor: `${at} ${next}` };
     return { items, cursor: at + 1 < this.#windows.length ? `${at + 1}` : null };

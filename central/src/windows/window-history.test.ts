@@ -1,8 +1,10 @@
 // The stored windows: what is past its retention goes at least as fast as new results come; the newest of each group are found.
 import { MemoryStore } from "@millrace/queue";
 import type { Change } from "@millrace/queue";
-import { stateKey } from "@millrace/stream";
+import { encodeWindow, labelsKey, stateKey } from "@millrace/stream";
+import type { WindowResult } from "@millrace/stream";
 import { expect, test } from "vitest";
+import type { WindowPage } from "../api/central-reader.ts";
 import { CENTRAL_KEYS, keysUnder } from "../store/central-keys.ts";
 import { LATEST_SCANNED_MAX, RECENT_MS, TRIMMED_MAX, WindowHistory } from "./window-history.ts";
 
@@ -26,6 +28,29 @@ function second(startMs: number, groupCount: number): Change[] {
     key: CENTRAL_KEYS.engine(stateKey("w", "t", startMs, `["${group}"]`)),
     value: new Uint8Array(),
   }));
+}
+
+function resultOf(startMs: number, site: string): WindowResult {
+  return {
+    window: "t",
+    metric: "m",
+    group: { site },
+    startMs,
+    endMs: startMs + 1_000,
+    revision: 1,
+    state: "complete",
+    values: { count: 1 },
+    beside: { uncertain: 0, bad: 0, undeduplicated: 0 },
+    completeness: {
+      agentsExpected: 1,
+      agentsReporting: 1,
+      agentsMissing: [],
+      sitesExpected: 1,
+      sitesReporting: 1,
+      sitesMissing: [],
+    },
+    updatedAtMs: startMs,
+  };
 }
 
 async function startsOf(store: MemoryStore): Promise<number> {
@@ -134,4 +159,32 @@ test("what is due goes in slices, says how far behind it is, and only once it is
   expect(await trim(Infinity)).toEqual([TRIMMED_MAX, 3_000, 2_000]);
   expect(await trim(Infinity)).toEqual([TRIMMED_MAX, 1_000, 0]);
   expect(await trim(Infinity)).toEqual([0, 0, 0]);
+});
+
+test("pages of the newest first give each result once, in the reverse of the others' order", async () => {
+  const store = new MemoryStore({});
+  const history = new WindowHistory({ store, windows: [SPEC], retainMs: RETAIN_MS });
+  for (let startMs = 0; startMs < 5_000; startMs += 1_000) {
+    const puts = ["a", "b", "c"].map((site) => {
+      const result = resultOf(startMs, site);
+      const key = CENTRAL_KEYS.engine(stateKey("w", "t", startMs, labelsKey(result.group)));
+      return { type: "put" as const, key, value: encodeWindow(result) };
+    });
+    await store.commit(puts, { isSync: false });
+  }
+  const all = async (isNewestFirst: boolean) => {
+    const found: string[] = [];
+    let cursor: string | null = null;
+    for (let pages = 0; pages < 20; pages += 1) {
+      const query = { window: "t", group: {}, fromMs: 1_000, toMs: 4_000, limit: 2, isNewestFirst };
+      const page: WindowPage = await history.page({ ...query, cursor });
+      found.push(...page.windows.map(({ startMs, group }) => `${startMs} ${group["site"]}`));
+      cursor = page.cursor;
+      if (cursor === null) break;
+    }
+    return found;
+  };
+  const ascending = await all(false);
+  expect(ascending).toHaveLength(9);
+  expect(await all(true)).toEqual(ascending.toReversed());
 });

@@ -89,16 +89,18 @@ export class WindowHistory {
 
   async page(query: WindowQuery): Promise<WindowPage> {
     const range = windowKeyRange(query.window, query.fromMs, query.toMs);
-    const { cursor } = query;
-    const from = cursor !== null && cursor >= range.from ? `${cursor}\0` : range.from;
-    if (from >= range.to) return { windows: [], cursor: null };
+    const { cursor, isNewestFirst = false } = query;
+    const from = cursor !== null && !isNewestFirst && cursor >= range.from ? `${cursor}\0` : range.from;
+    const to = cursor !== null && isNewestFirst && cursor < range.to ? cursor : range.to;
+    if (from >= to) return { windows: [], cursor: null };
     const labels = Object.entries(query.group);
     const windows: WindowResult[] = [];
     let scanned = 0;
     const keys = {
       from: CENTRAL_KEYS.engine(from),
-      to: CENTRAL_KEYS.engine(range.to),
+      to: CENTRAL_KEYS.engine(to),
       limit: ROWS_SCANNED_MAX,
+      isReverse: isNewestFirst,
     };
     for await (const { key, value } of this.#store.range(keys)) {
       scanned += 1;

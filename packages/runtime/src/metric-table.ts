@@ -381,6 +381,16 @@ export const METRIC_TABLE = {
     labels: ["sink"],
     help: "How long the longest of them waits.",
   },
+  millrace_central_sink_owed: {
+    type: "gauge",
+    labels: ["sink"],
+    help: "Revisions that were left out while too much waited for a sink, and are still to be read from the history.",
+  },
+  millrace_central_sink_owed_seconds: {
+    type: "gauge",
+    labels: ["sink"],
+    help: "For how long something is to be read from there for a sink: what was left out or, after a start or a loss, all of it.",
+  },
   millrace_central_sink_up: {
     type: "gauge",
     labels: ["sink"],
@@ -394,7 +404,7 @@ export const METRIC_TABLE = {
   millrace_central_sink_rebuilds_total: {
     type: "counter",
     labels: ["sink"],
-    help: "How often a sink was given what the history has and it may lack, since the start; the start itself is one.",
+    help: "How often what a sink may lack was read from the history, since the start; the start itself is one.",
   },
   millrace_central_prometheus_series: {
     type: "gauge",

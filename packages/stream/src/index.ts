@@ -9,7 +9,7 @@ export type { Pane, PaneView } from "./engine/pane-view.ts";
 export { SESSION_ACCUMULATORS } from "./engine/session-track.ts";
 export * from "./engine/state-key.ts";
 export * from "./engine/state-name.ts";
-export { decodeWindow } from "./engine/window-codec.ts";
+export { decodeWindow, encodeWindow } from "./engine/window-codec.ts";
 export * from "./engine/window-engine.ts";
 export * from "./can-retract.ts";
 export * from "./coarse-panes.ts";
