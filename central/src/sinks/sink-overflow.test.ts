@@ -6,7 +6,7 @@ import type { WindowResult, WindowSpec } from "@millrace/stream";
 import { SeededRandom, SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import type { WindowPage, WindowQuery } from "../api/central-reader.ts";
-import { SinkRunner, WAITING_MAX } from "./sink-runner.ts";
+import { SinkRunner } from "./sink-runner.ts";
 import type { SinkWritten } from "./sink-target.ts";
 import { WindowStream } from "./window-stream.ts";
 
@@ -240,12 +240,13 @@ function numbers(count: number, first = 0): number[] {
 }
 
 test("a sink whose queue overflows each minute is given all of the history once, and everything else as it comes", async () => {
-  const plant = new Plant({ waitingMax: WAITING_MAX, hasMark: false });
-  const groups = WAITING_MAX + 10_000;
-  // 1,000 a second are published.
-  plant.target.perS = 2_500;
+  const waitingMax = 5_000;
+  const plant = new Plant({ waitingMax, hasMark: false });
+  const groups = 1.2 * waitingMax;
+  // 100 a second are published.
+  plant.target.perS = 250;
   for (let minute = 1; minute <= 3; minute += 1)
-    plant.publish("orders_1m", plant.minuteMs(minute), numbers(40_000), { isOffered: false });
+    plant.publish("orders_1m", plant.minuteMs(minute), numbers(4_000), { isOffered: false });
   const old = plant.history.size;
   plant.start();
   await plant.time.run(1);
@@ -256,7 +257,7 @@ test("a sink whose queue overflows each minute is given all of the history once,
     }
     if (minute === 0) {
       expect(plant.runner.view).toMatchObject({ state: "rebuilding", rebuilds: 1 });
-      expect(plant.runner.view.owed).toBeGreaterThan(WAITING_MAX);
+      expect(plant.runner.view.owed).toBeGreaterThan(waitingMax);
       expect(plant.runner.view.owedMs).toBeGreaterThanOrEqual(4 * TICK_MS);
     }
     await plant.time.run(MINUTE_MS - 4 * TICK_MS);
@@ -284,6 +285,21 @@ test("what is new goes before the history where both are more than a sink takes 
   expect(plant.runner.view.outcomes.deferred).toBe(0);
   expect(plant.history.lackingAt(plant.target)).toEqual([]);
   expect(plant.target.written).toBe(plant.history.size);
+});
+
+test("windows that change all the while, faster than a sink takes them, do not keep the history back", async () => {
+  const plant = new Plant({ waitingMax: 2_000, hasMark: false });
+  plant.publish("orders_1m", plant.minuteMs(1), numbers(5_000), { isOffered: false });
+  plant.target.perS = 1_000;
+  plant.start();
+  await plant.time.run(1);
+  for (let second = 0; second < 40; second += 1) {
+    plant.publish("orders_1m", plant.minuteMs(), numbers(1_500));
+    await plant.time.run(1_000);
+  }
+  expect(plant.runner.view).toMatchObject({ owed: 0, owedMs: 0, rebuilds: 1 });
+  await plant.time.run(2_000);
+  expect(plant.history.lackingAt(plant.target)).toEqual([]);
 });
 
 /** Bursts, late results, outages, losses and crashes, as the seed has them. */

@@ -9,8 +9,9 @@ import type { SinkOutcome, SinkView } from "./sink-view.ts";
 
 /** Items that wait; beyond them they are left to the history. */
 export const WAITING_MAX = 50_000;
-/** Of these; while more waits, nothing is read from the history. */
+/** Of these; while more waits, a page of the history is written after so many batches only. */
 const WAITING_BESIDE_PAGES = 0.1;
+const BATCHES_BEFORE_PAGE = 4;
 /** Items in one write. */
 export const BATCH_ITEMS_MAX = 500;
 const RETRY_FIRST_MS = 100;
@@ -78,6 +79,8 @@ export class SinkRunner<Item> {
   #offeredAtMs: number | null = null;
   /** The greatest that was read from the history. */
   #readAtMs: number | null = null;
+  /** Since a page of the history was. */
+  #batchesWritten = 0;
   #prunedAtMs = Number.NEGATIVE_INFINITY;
   /** What ended before this may have been left out, or removed. */
   #leftOutToMs = Number.NEGATIVE_INFINITY;
@@ -185,8 +188,7 @@ export class SinkRunner<Item> {
       const isPruneDue = !isStopping && clock.monotonicMs() - this.#prunedAtMs >= PRUNE_INTERVAL_MS;
       if (isPruneDue) await this.#prune();
       if (!isStopping && this.#owed.page !== null) {
-        // What is new goes first before there is too much of it: that would be read from the history in its turn.
-        if (this.#waiting.size <= this.#waitingMax * WAITING_BESIDE_PAGES) await this.#writePage();
+        if (this.#isPageDue()) await this.#writePage();
       } else if (!hadWaiting && !isPruneDue && !isStopping) {
         const isMarkBehind = this.#dueMarkMs(false) !== this.#markMs;
         await this.#pause(isMarkBehind ? MARK_INTERVAL_MS : PRUNE_INTERVAL_MS, [this.#published.promise]);
@@ -204,6 +206,7 @@ export class SinkRunner<Item> {
     }
     if (entries.length === 0) return false;
     const left = await this.#write(entries.map(([, { item }]) => item));
+    this.#batchesWritten += 1;
     const kept = new Map<Item, () => void>();
     const nowMs = this.#options.clock.monotonicMs();
     for (const [key, entry] of entries) {
@@ -219,8 +222,15 @@ export class SinkRunner<Item> {
     throw left.why;
   }
 
+  /** What is new goes first where there is much of it, but what changes all the while does not keep the history back. */
+  #isPageDue(): boolean {
+    const isMuchNew = this.#waiting.size > this.#waitingMax * WAITING_BESIDE_PAGES;
+    return !isMuchNew || this.#batchesWritten >= BATCHES_BEFORE_PAGE;
+  }
+
   async #writePage(): Promise<void> {
     const { stream } = this.#options;
+    this.#batchesWritten = 0;
     const { page } = this.#owed;
     if (page === null) return;
     const cutoffMs = this.#cutoffMs();
