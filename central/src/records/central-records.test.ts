@@ -41,12 +41,17 @@ async function start(
   {
     time = new SimulatedTime(NOW),
     pipeline = PIPELINE,
-  }: { time?: SimulatedTime; pipeline?: CentralOptions["pipeline"] } = {},
+    records = [ORDERS],
+  }: {
+    time?: SimulatedTime;
+    pipeline?: CentralOptions["pipeline"];
+    records?: CentralOptions["records"];
+  } = {},
 ) {
   const central = await openCentral({
     agents: [{ id: "alpha-1", site: "alpha" }],
     pipeline,
-    records: [ORDERS],
+    records,
     store,
     clock: time.clock(),
   });
@@ -349,4 +354,20 @@ test("where all records are of the future, as for a clock that is behind, it is 
   await time.run(300);
   expect(alarms()).toMatchObject([{ agent: "orders/0", isActive: true, step: 1, value: 120 }]);
   expect(alarms()[0].message).toContain("further ahead of central's clock than maxFuture");
+});
+
+test("where ids were too few for partitions that lie apart it is alarmed, with what to set", async () => {
+  const { central, time } = await start(undefined, { records: [{ ...ORDERS, dedupeIdsMax: 1_000 }] });
+  const alarms = () => central.alarms().filter(({ rule }) => rule === "data_loss");
+  void central.offerRecords("orders", { ...posted([order(0, NOW - 7_200_000)], 1), isAtEnd: false });
+  void central.offerRecords(
+    "orders",
+    posted(Array.from({ length: 3_000 }, (_, at) => order(1 + at, NOW - 3_600_000 + at * 1_000))),
+  );
+  await time.run(300);
+  expect(alarms()).toEqual([]);
+  void central.offerRecords("orders", posted([order(4_000, NOW - 7_100_000)], 1));
+  await time.run(300);
+  expect(alarms()).toMatchObject([{ agent: "orders/1", isActive: true, value: 1 }]);
+  expect(alarms()[0].message).toContain("raise dedupe.idsMax of records.orders");
 });

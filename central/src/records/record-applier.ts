@@ -53,6 +53,8 @@ export class RecordApplier {
       touched.add(stage);
       if (stage.futureInRow >= FUTURE_IN_ROW_MIN)
         this.#alarmFuture(partitionName(stream, batch.partition), stage.futureInRow, moment);
+      if (stage.crowdedOutCount > 0)
+        this.#alarmCrowded(stage, partitionName(stream, batch.partition), moment);
       if (batch.resumedAt !== undefined)
         this.#alarmLoss(
           partitionName(stream, batch.partition),
@@ -87,6 +89,18 @@ export class RecordApplier {
     if (alarms.isRaised(partition, "data_loss")) return;
     const message = `all records of ${partition} are further ahead of central's clock than maxFuture: they are rejected, and in no window; set the clock that is wrong, central's or that of whoever stamps them`;
     alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value, nowMs });
+  }
+
+  /** Once while it lasts. */
+  #alarmCrowded(
+    { stream, crowdedOutCount, idCountMax }: RecordStage,
+    partition: string,
+    { nowMs }: RecordMoment,
+  ): void {
+    const { alarms } = this.#state;
+    if (alarms.isRaised(partition, "data_loss")) return;
+    const message = `records of ${partition} are set aside, and in no window: more than dedupe.idsMax (${idCountMax}) ids came between them and what was read before them, and those of their time were forgotten; raise dedupe.idsMax of records.${stream}, or shorten its dedupe.horizon`;
+    alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value: crowdedOutCount, nowMs });
   }
 
   #alarmLoss(partition: string, { batch, lost, endedAt }: Loss, { nowMs }: RecordMoment): void {

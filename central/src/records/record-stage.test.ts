@@ -109,6 +109,62 @@ test("any split over partitions and batches, any repetition, any junk, a crash b
   );
 });
 
+test("partitions that lie years apart, read in any order: nothing is set aside, with few ids too where those ahead wait", async () => {
+  const config = { ...KAFKA_ORDERS, dedupeHorizonMs: 5_000 };
+  const event = fc.record({
+    stepMs: fc.constantFrom(1_000, 1_700, 60_000, 3_600_000, 30 * 86_400_000),
+    partitions: fc.subarray([0, 1, 2], { minLength: 1 }),
+  });
+  const step = fc.record({ partition: fc.nat(2), size: fc.integer({ min: 1, max: 9 }), fate: fc.nat(9) });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(event, { minLength: 1, maxLength: 120 }),
+      fc.array(step, { maxLength: 80 }),
+      fc.constantFrom(10_000, 60),
+      async (events, steps, dedupeIdsMax) => {
+        const world = new StagedRecords(NOW, { ...config, dedupeIdsMax });
+        const values: Uint8Array[][] = [[], [], []];
+        const orders: Order[] = [];
+        let t = NOW - 11 * 365 * 86_400_000;
+        for (const [id, { stepMs, partitions }] of events.entries()) {
+          t += stepMs;
+          const each = { ...orderOf(id, 1), t };
+          orders.push(each);
+          for (const partition of partitions) values[partition].push(bytesOf(each));
+        }
+        world.stage.expect([0, 1, 2], 0);
+        const read = (partition: number, size: number) => {
+          const from = world.position(partition);
+          const to = Math.min(from + size, values[partition].length);
+          // One that has nothing is known to be at its end, and is idle.
+          const isAtEnd = to === values[partition].length;
+          if (isAtEnd) world.monotonicMs += config.idleTimeoutMs;
+          if (dedupeIdsMax > 100 || !world.stage.isAhead(partition, world.monotonicMs))
+            world.take({
+              partition,
+              offsets: Array.from({ length: to - from }, (_, at) => from + at),
+              nextOffset: to,
+              isAtEnd,
+              values: values[partition].slice(from, to),
+            });
+        };
+        for (const { partition, size, fate } of steps) {
+          read(partition, size);
+          if (fate < 7) world.commit();
+          if (fate === 7) await world.crash();
+          world.stage.expect([0, 1, 2], 0);
+        }
+        for (let round = 0; round < 300; round += 1) for (const partition of [0, 1, 2]) read(partition, 7);
+        world.commit();
+        expect(world.stage.totals).toMatchObject({ aggregated: orders.length, setAside: 0, altered: 0 });
+        expect(world.kept.panes).toEqual(plainPanes(orders));
+        expect(world.stage.idsDroppedCount).toBe(0);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
 test("one partition, any times: what is older than the horizon is set aside, wherever batches are cut and processes die", async () => {
   const call = fc.record({ id: fc.nat(80), cut: fc.boolean(), fate: fc.nat(3) });
   await fc.assert(
@@ -291,6 +347,20 @@ test("more ids than are to be kept: the horizon is shorter, what is older is set
   };
   await world.crash();
   expect(world.take(again)).toMatchObject({ setAside: 1, duplicates: 1 });
+});
+
+test("records that are set aside because there were too many ids are told from those that are late", () => {
+  const world = new StagedRecords(NOW, { ...KAFKA_ORDERS, dedupeIdsMax: 1_000 });
+  world.stage.expect([0, 1], 0);
+  world.take({
+    values: Array.from({ length: 3_000 }, (_, id) => bytesOf(order(id, NOW - 7_500_000 + id * 100))),
+  });
+  const slow = (id: number, t: number) => world.take({ partition: 1, values: [bytesOf(order(id, t))] });
+  expect(slow(3_001, NOW - 7_500_000)).toMatchObject({ setAside: 1 });
+  expect(world.stage.crowdedOutCount).toBe(1);
+  expect(slow(3_002, NOW)).toMatchObject({ setAside: 0 });
+  expect(slow(3_003, NOW - 9_900_000)).toMatchObject({ setAside: 1 });
+  expect(world.stage.crowdedOutCount).toBe(0);
 });
 
 test("records that the source has lost are counted, with the time that they may have been of, and reading goes on", async () => {

@@ -66,8 +66,8 @@ interface BlockContext {
 const BLOCK = 2_048;
 /** Of an id: its place in the table at its fullest. */
 const ID_BYTES_MAX = 34;
-/** How far ahead of the slowest partition, in horizons, ids are still judged: more than a backlog is long. */
-const AHEAD_HORIZONS = 10_000;
+/** How far ahead of the slowest partition ids are still judged: a century, more than a backlog is long. */
+const AHEAD_MS = 100 * 365.25 * 86_400_000;
 const PANES_MAX = 1_000_000;
 const NOTHING = new Uint8Array(0);
 
@@ -122,6 +122,8 @@ export class RecordStage {
   #refused: RefusedRecord[] = [];
   /** Records of the future since the last one of now. */
   futureInRow = 0;
+  /** Set aside by the last batch though within the horizon: their ids were forgotten early, since there were too many. */
+  crowdedOutCount = 0;
 
   constructor(
     config: RecordStreamConfig,
@@ -156,7 +158,7 @@ export class RecordStage {
     );
     this.#ids = new ExpiringIdSet({
       horizonMs,
-      aheadMs: AHEAD_HORIZONS * horizonMs,
+      aheadMs: AHEAD_MS,
       idsMax,
       bytesMax: Math.max(idsMax * ID_BYTES_MAX, 65_536),
       hasContent: true,
@@ -219,6 +221,11 @@ export class RecordStage {
     return this.#ids.idCount;
   }
 
+  /** Ids that are remembered at most. */
+  get idCountMax(): number {
+    return this.#config.dedupeIdsMax;
+  }
+
   /** Ids forgotten before their time because there were too many. */
   get idsDroppedCount(): number {
     return this.#ids.droppedForIdsCount + this.#ids.droppedForBytesCount;
@@ -254,6 +261,7 @@ export class RecordStage {
     this.expect([batch.partition], moment.monotonicMs);
     const clock = this.clock.get(batch.partition);
     const before = this.#totals;
+    this.crowdedOutCount = 0;
     clock.forgetLost(moment.finalToMs);
     if (batch.damage !== undefined) {
       const { reason: detail, bytes } = batch.damage;
@@ -321,8 +329,8 @@ export class RecordStage {
   }
 
   /**
-   * A partition is more than the horizon ahead of another that is still read, and the ids in between have become many: it should
-   * wait, or the oldest would be forgotten and the other's records set aside.
+   * A partition is more than the horizon ahead of another that is still read, or to be, and the ids in between have become many:
+   * it should wait, or the oldest would be forgotten and the other's records set aside.
    */
   isAhead(partition: number, monotonicMs: number): boolean {
     const { dedupeHorizonMs, dedupeIdsMax } = this.#config;
@@ -393,7 +401,7 @@ export class RecordStage {
     const columns = this.#columns;
     const span = this.#span;
     const { values } = batch;
-    const { dedupeHorizonMs, outOfOrdernessMs, maxFutureMs, recordBytesMax } = this.#config;
+    const { outOfOrdernessMs, maxFutureMs, recordBytesMax } = this.#config;
     const futureMs = moment.nowMs + maxFutureMs;
     const othersMs = this.clock.leastMs(moment.monotonicMs, clock.partition);
     let rows = 0;
@@ -421,7 +429,7 @@ export class RecordStage {
       clock.resume(timeMs + outOfOrdernessMs);
       if (timeMs > clock.latestMs) clock.latestMs = timeMs;
       const slowestMs = clock.latestMs < othersMs ? clock.latestMs : othersMs;
-      const watermarkMs = Math.max(slowestMs - outOfOrdernessMs, timeMs - AHEAD_HORIZONS * dedupeHorizonMs);
+      const watermarkMs = Math.max(slowestMs - outOfOrdernessMs, timeMs - AHEAD_MS);
       // It never goes back, so what a record's fate is does not hang on where batches are cut.
       if (watermarkMs > this.#idsWatermarkMs) this.#idsWatermarkMs = watermarkMs;
       columns.watermarkMs[rows] = this.#idsWatermarkMs;
@@ -543,6 +551,8 @@ export class RecordStage {
   ): void {
     const columns = this.#columns;
     const verdicts = this.#verdicts;
+    const { dedupeHorizonMs } = this.#config;
+    const areForgotten = this.idsDroppedCount > 0;
     let [aggregated, duplicates, altered, setAside, tooLate] = [0, 0, 0, 0, 0];
     for (let row = 0; row < rows; row += 1) {
       const verdict = verdicts[row];
@@ -556,6 +566,8 @@ export class RecordStage {
         }
       } else if (verdict === "undeduplicated") {
         setAside += 1;
+        if (areForgotten && columns.timeMs[row] >= columns.watermarkMs[row] - dedupeHorizonMs)
+          this.crowdedOutCount += 1;
         onLeftOut(row, "set_aside");
       } else {
         duplicates += 1;

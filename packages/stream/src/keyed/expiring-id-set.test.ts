@@ -8,16 +8,22 @@ import type { RecordId } from "./id-hash.ts";
 const options: ExpiringIdSetOptions = { horizonMs: 320, aheadMs: 100, idsMax: 1_000, bytesMax: 1e6, seed: 5 };
 const GENERATION_MS = 10;
 
+/** Of which one is as long as 64 where ids may be so far ahead. */
+const FAR_AHEAD = { aheadMs: 2e9, nearMs: 10_000 * options.horizonMs, farLength: 64 };
+
 /** Generations of 10 ms, the oldest dropped when there are more than `idsMax`. */
 class Oracle {
   readonly #idsMax: number;
+  readonly #ahead: typeof FAR_AHEAD;
+  /** The last that it is remembered in. */
   readonly #generationOf = new Map<RecordId, number>();
   #watermarkMs = -Infinity;
   #floor = -Infinity;
   droppedCount = 0;
 
-  constructor(idsMax: number) {
+  constructor(idsMax: number, ahead = { ...FAR_AHEAD, aheadMs: options.aheadMs }) {
     this.#idsMax = idsMax;
+    this.#ahead = ahead;
   }
 
   get idCount(): number {
@@ -31,12 +37,15 @@ class Oracle {
     const isJudged =
       this.#watermarkMs > -Infinity &&
       timeMs >= this.#watermarkMs - options.horizonMs &&
-      timeMs <= this.#watermarkMs + options.aheadMs &&
+      timeMs <= this.#watermarkMs + this.#ahead.aheadMs &&
       generation >= this.#floor;
     if (!isJudged) return "undeduplicated";
     const known = Object.is(id, -0) ? 0 : id;
     if (this.#generationOf.has(known)) return "duplicate";
-    this.#generationOf.set(known, generation);
+    const { nearMs, farLength } = this.#ahead;
+    const isFar = timeMs > this.#watermarkMs + nearMs;
+    const last = (Math.floor(generation / farLength) + 1) * farLength - 1;
+    this.#generationOf.set(known, isFar ? last : generation);
     if (this.#generationOf.size > this.#idsMax) {
       const before = this.#generationOf.size;
       this.raise(Math.min(...this.#generationOf.values()) + 1);
@@ -95,6 +104,34 @@ test("it judges as a Map would, whatever the order and the times, also when it i
   );
 });
 
+test("ids that are years of horizons ahead are remembered until the watermark has come to them, in any order, through restores", () => {
+  const far = fc.record({
+    id: fc.nat(40),
+    timeMs: fc.nat(400).map((step) => step * 300_000 + (step % 7) * 130),
+    stepMs: fc.constantFrom(0, 0, 0, 10, 300, 1_000_000, 4_000_000, 90_000_000),
+    isRestored: fc.nat(9).map((share) => share === 0),
+  });
+  fc.assert(
+    fc.property(fc.array(far, { maxLength: 200 }), fc.constantFrom(1, 5, 20, 1_000), (calls, idsMax) => {
+      const own = { ...options, aheadMs: FAR_AHEAD.aheadMs, idsMax };
+      let set = new ExpiringIdSet(own);
+      const oracle = new Oracle(idsMax, FAR_AHEAD);
+      let nowMs = 0;
+      for (const { id, timeMs, stepMs, isRestored } of calls) {
+        nowMs += stepMs;
+        expect(set.admit(id, timeMs, nowMs)).toBe(oracle.admit(id, timeMs, nowMs));
+        expect(set.idCount).toBe(oracle.idCount);
+        if (!isRestored) continue;
+        const restored = ExpiringIdSet.decode([...set.encode()], own);
+        if (restored === undefined) return expect.unreachable("what was encoded is read");
+        set = restored;
+      }
+      expect(set.droppedForIdsCount).toBe(oracle.droppedCount);
+    }),
+    { numRuns: 300 },
+  );
+});
+
 /** Some ten thousand calls of a stream that moves on, a fifth of them repetitions, with ids that scatter over segments. */
 function* stream(callCount: number, salt: number): Generator<[RecordId, number, number]> {
   let state = salt;
@@ -125,7 +162,7 @@ test("many segments grow and expire as a Map would", () => {
 test("an id of long ago is not found again when the numbers of generations repeat", () => {
   const set = new ExpiringIdSet(options);
   set.admit("then", 0, 0);
-  const repeatMs = 2 ** 24 * GENERATION_MS;
+  const repeatMs = 2 ** 23 * GENERATION_MS;
   // In steps too small to forget everything at once, and without an id that would take its slot.
   for (let nowMs = 0; nowMs < repeatMs; nowMs += options.horizonMs) set.admit("none", -1, nowMs);
   expect(set.admit("then", repeatMs, repeatMs)).toBe("fresh");
@@ -244,7 +281,7 @@ test("junk, parts and other options decode to undefined or to a set that works, 
 });
 
 test("options that cannot work are refused at once", () => {
-  expect(() => new ExpiringIdSet({ ...options, aheadMs: 1e7 })).toThrow(/10,000 horizons/);
+  expect(() => new ExpiringIdSet({ ...options, aheadMs: 1e14 })).toThrow(/1e13/);
   expect(() => new ExpiringIdSet({ ...options, bytesMax: 100 })).toThrow(/bytesMax/);
   expect(() => new ExpiringIdSet({ ...options, idsMax: 2 ** 28 })).toThrow(/idsMax/);
 });

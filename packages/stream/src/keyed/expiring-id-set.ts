@@ -15,7 +15,7 @@ export type IdVerdict = "fresh" | "duplicate" | "altered" | "undeduplicated";
 export interface ExpiringIdSetOptions {
   /** How long an id is remembered, from its own event time. */
   readonly horizonMs: number;
-  /** How far ahead of the watermark an id is still judged; at most 10,000 horizons. A horizon's room is 128 bytes. */
+  /** How far ahead of the watermark an id is still judged; at most 1e13, three centuries. A horizon's room is 128 bytes, of 10,000 at most. */
   readonly aheadMs: number;
   /** Most ids remembered; at most 2^27. */
   readonly idsMax: number;
@@ -29,19 +29,22 @@ export interface ExpiringIdSetOptions {
 
 /** Generations in a horizon: how finely ids expire and are dropped. */
 const GENERATIONS = 32;
-/** Far fewer generations than tags tell apart, those between two sweeps included. */
-const AHEAD_HORIZONS_MAX = 10_000;
+/** Those further ahead are in longer generations. Far fewer of either than tags tell apart, those between two sweeps included. */
+const NEAR_HORIZONS_MAX = 10_000;
+const AHEAD_MS_MAX = 1e13;
+/** Half of what tags tell apart: they come to their end, at the earliest, years after they began. */
+const FAR_GENERATIONS_MAX = 2 ** 22;
 const IDS_MAX = 2 ** 27;
 /** Few enough that making room in a segment takes a fraction of a millisecond. */
 const SEGMENT_IDS = 4_096;
 /** Slots for each id: segments grow to hold 0.6 ids a slot, and some get more ids than others. */
 const SLOTS_PER_ID = 1.5;
 const SLOTS_SPARE = 64;
-/** Tags repeat after 2^24 generations (years, with a horizon of minutes); well before, all expired ids leave. */
-const GENERATIONS_BETWEEN_SWEEPS = 2 ** 22;
+/** Tags repeat after 2^23 generations (years, with a horizon of minutes); well before, all expired ids leave. */
+const GENERATIONS_BETWEEN_SWEEPS = 2 ** 21;
 /** Ids whose memory is fetched at the same time. */
 const BATCH = 64;
-const VERSION = 1;
+const VERSION = 2;
 
 /**
  * Which record ids were seen within `horizonMs` of event time, so that a record delivered twice counts once. An id's event
@@ -56,19 +59,31 @@ const VERSION = 1;
  * table grows and sheds expired ids in small segments, a fraction of a millisecond each. It keeps the memory that it once used.
  * A filter in front would only add probes of its own (see `BloomFilter`).
  *
+ * An id that is more than 10,000 horizons ahead when it comes, as where sources lie years apart, is in a longer generation, so that
+ * there are never more to keep count of: it may be remembered longer, by a two-millionth of how far ahead is allowed (of a century: 26 minutes), and never shorter.
+ *
  * Reading an id's place is a miss of the processor's caches; `admitAll` has many of them under way at once.
  */
 export class ExpiringIdSet {
   readonly #options: Required<ExpiringIdSetOptions>;
   readonly #generationMs: number;
+  /** Ids further ahead are in longer generations. */
+  readonly #nearMs: number;
   /** Generations from the floor on that may hold ids. */
   readonly #generationsMax: number;
+  /** Of how many generations a longer one is. */
+  readonly #farLength: number;
   readonly #segmentCount: number;
   readonly #table: IdTable;
   /** Of the ids at hand. */
   readonly #hashes = new Int32Array(4 * BATCH);
   /** Living ids of each generation, at its number modulo the length, a power of two. */
   readonly #counts: Uint32Array;
+  /** The same of longer generations. */
+  readonly #farCounts: Uint32Array;
+  #farIdCount = 0;
+  /** No longer generation before holds an id. */
+  #farFrom = Infinity;
   #watermarkMs = -Infinity;
   /** The oldest generation that may hold ids. */
   #floorGeneration = -Infinity;
@@ -85,20 +100,29 @@ export class ExpiringIdSet {
   constructor(options: ExpiringIdSetOptions) {
     const { horizonMs, aheadMs, idsMax, bytesMax, seed = 0, hasContent = false } = options;
     assert(horizonMs >= 1 && horizonMs <= 1e12, "1 ≤ horizonMs ≤ 1e12");
-    assert(aheadMs >= 0 && aheadMs <= AHEAD_HORIZONS_MAX * horizonMs, "0 ≤ aheadMs ≤ 10,000 horizons");
+    assert(aheadMs >= 0 && aheadMs <= AHEAD_MS_MAX, "0 ≤ aheadMs ≤ 1e13");
     assert(Number.isInteger(idsMax) && idsMax >= 1 && idsMax <= IDS_MAX, "1 ≤ idsMax ≤ 2^27");
     this.#options = { horizonMs, aheadMs, idsMax, bytesMax, seed: seed | 0, hasContent };
     this.#generationMs = Math.max(1, Math.ceil(horizonMs / GENERATIONS));
-    this.#generationsMax = Math.ceil((horizonMs + aheadMs) / this.#generationMs) + 2;
+    this.#nearMs = Math.min(aheadMs, NEAR_HORIZONS_MAX * horizonMs);
+    this.#generationsMax = Math.ceil((horizonMs + this.#nearMs) / this.#generationMs) + 2;
+    const hasFar = this.#nearMs < aheadMs;
+    this.#farLength = powerOfTwoFrom((horizonMs + aheadMs) / this.#generationMs / (FAR_GENERATIONS_MAX - 2));
     this.#counts = new Uint32Array(powerOfTwoFrom(this.#generationsMax));
+    this.#farCounts = new Uint32Array(hasFar ? FAR_GENERATIONS_MAX : 1);
     this.#segmentCount = Math.max(2, powerOfTwoFrom(idsMax / SEGMENT_IDS));
     const slotsMax = Math.min(
       Math.ceil((idsMax / this.#segmentCount) * SLOTS_PER_ID) + SLOTS_SPARE,
       Math.floor(bytesMax / this.#segmentCount / SLOT_BYTES),
     );
     assert(slotsMax >= 8, `bytesMax ≥ ${this.#segmentCount * 8 * SLOT_BYTES} for ${idsMax} ids`);
-    const generationsMax = this.#generationsMax;
-    this.#table = new IdTable({ segmentCount: this.#segmentCount, slotsMax, generationsMax, hasContent });
+    this.#table = new IdTable({
+      segmentCount: this.#segmentCount,
+      slotsMax,
+      generationsMax: this.#generationsMax,
+      farGenerationsMax: FAR_GENERATIONS_MAX,
+      hasContent,
+    });
   }
 
   /** Ids that are remembered. */
@@ -213,8 +237,8 @@ export class ExpiringIdSet {
       own.set(hashes.subarray(4 * from, 4 * (from + size)));
       for (let at = 0; at < size; at++) this.#table.touch(own, 4 * at);
       for (let at = 0; at < size; at++) {
-        const generation = Math.floor(timesMs[from + at] / this.#generationMs);
-        if (generation >= this.#floorGeneration) this.#place(4 * at, generation);
+        if (Math.floor(timesMs[from + at] / this.#generationMs) >= this.#floorGeneration)
+          this.#place(4 * at, timesMs[from + at]);
       }
     }
   }
@@ -258,21 +282,31 @@ export class ExpiringIdSet {
       this.#aheadCount++;
       return "undeduplicated";
     }
-    return this.#place(hashAt, Math.floor(timeMs / this.#generationMs));
+    return this.#place(hashAt, timeMs);
   }
 
-  #place(hashAt: number, generation: number): IdVerdict {
-    const place = this.#table.admit(this.#hashes, hashAt, generation);
+  #place(hashAt: number, timeMs: number): IdVerdict {
+    const isFar = timeMs > this.#watermarkMs + this.#nearMs;
+    const nearGeneration = Math.floor(timeMs / this.#generationMs);
+    const generation = isFar ? Math.floor(nearGeneration / this.#farLength) : nearGeneration;
+    const place = this.#table.admit(this.#hashes, hashAt, generation, isFar);
     if (place === "found") return "duplicate";
     if (place === "altered") return "altered";
-    this.#counts[generation & (this.#counts.length - 1)]++;
     this.#idCount++;
+    if (isFar) this.#countFar(generation);
+    else this.#counts[generation & (this.#counts.length - 1)]++;
     if (place === "crowded") {
       const segment = this.#table.segmentOf(this.#hashes, hashAt);
       while (!this.#table.makeRoom(segment)) this.#droppedForBytesCount += this.#dropOldest();
     }
     if (this.#idCount > this.#options.idsMax) this.#droppedForIdsCount += this.#dropOldest();
     return "fresh";
+  }
+
+  #countFar(generation: number): void {
+    this.#farCounts[generation & (this.#farCounts.length - 1)]++;
+    this.#farIdCount++;
+    if (generation < this.#farFrom) this.#farFrom = generation;
   }
 
   #fields(): number[] {
@@ -307,7 +341,7 @@ export class ExpiringIdSet {
     [this.#tooOldCount, this.#aheadCount, this.#droppedForIdsCount, this.#droppedForBytesCount] = counters;
     if (watermarkMs === -Infinity) return floorGeneration === -Infinity;
     const least = Math.floor((watermarkMs - horizonMs) / this.#generationMs);
-    const most = Math.floor((watermarkMs + aheadMs) / this.#generationMs) + 1;
+    const most = Math.floor((watermarkMs + aheadMs) / this.#generationMs) + this.#farLength;
     if (!isTime(watermarkMs) || !(floorGeneration >= least && floorGeneration <= most)) return false;
     if (!Number.isInteger(floorGeneration) || !(sweptGeneration <= floorGeneration)) return false;
     if (!(sweepNext >= 0 && (sweepNext === Infinity || Number.isInteger(sweepNext)))) return false;
@@ -322,9 +356,10 @@ export class ExpiringIdSet {
     if (segment >= this.#segmentCount) return false;
     const isBegun = this.#watermarkMs > -Infinity;
     return (
-      this.#table.decode(segment, chunk, (generationsAboveFloor) => {
-        this.#counts[(this.#floorGeneration + generationsAboveFloor) & (this.#counts.length - 1)]++;
+      this.#table.decode(segment, chunk, (generationsAboveFloor, isFar) => {
         this.#idCount++;
+        if (isFar) this.#countFar(this.#farFloorGeneration + generationsAboveFloor);
+        else this.#counts[(this.#floorGeneration + generationsAboveFloor) & (this.#counts.length - 1)]++;
       }) &&
       (isBegun || this.#idCount === 0)
     );
@@ -335,7 +370,7 @@ export class ExpiringIdSet {
     this.#watermarkMs = watermarkMs;
     const floorGeneration = Math.floor((watermarkMs - this.#options.horizonMs) / this.#generationMs);
     const passedCount = floorGeneration - this.#floorGeneration;
-    if (passedCount >= this.#generationsMax) this.#clear();
+    if (passedCount >= this.#generationsMax) this.#passAll(floorGeneration);
     else {
       for (let generation = this.#floorGeneration; generation < floorGeneration; generation++)
         this.#forget(generation);
@@ -346,30 +381,60 @@ export class ExpiringIdSet {
     this.#sweepNext = 0;
   }
 
+  /** Every generation that there is, but for longer ones that may go on. */
+  #passAll(floorGeneration: number): void {
+    this.#forgetFarBefore(Math.floor(floorGeneration / this.#farLength));
+    if (this.#farIdCount === 0) return this.#clear();
+    this.#counts.fill(0);
+    this.#idCount = this.#farIdCount;
+    // Their tags leave now: by the time of the next sweep they may have repeated.
+    this.#table.floorGeneration = this.#floorGeneration + this.#generationsMax;
+    for (let segment = 0; segment < this.#segmentCount; segment++) this.#table.makeRoom(segment);
+  }
+
+  get #farFloorGeneration(): number {
+    return Math.floor(this.#floorGeneration / this.#farLength);
+  }
+
   #raiseFloor(floorGeneration: number): void {
     this.#floorGeneration = floorGeneration;
     this.#table.floorGeneration = floorGeneration;
+    this.#table.farFloorGeneration = this.#farFloorGeneration;
+    this.#forgetFarBefore(this.#farFloorGeneration);
     this.#floorMs = Math.max(
       this.#watermarkMs - this.#options.horizonMs,
       floorGeneration * this.#generationMs,
     );
   }
 
-  #forget(generation: number): number {
+  #forgetFarBefore(floor: number): void {
+    for (; this.#farIdCount > 0 && this.#farFrom < floor; this.#farFrom++) {
+      const at = this.#farFrom & (this.#farCounts.length - 1);
+      this.#farIdCount -= this.#farCounts[at];
+      this.#idCount -= this.#farCounts[at];
+      this.#farCounts[at] = 0;
+    }
+    if (this.#farIdCount === 0) this.#farFrom = Infinity;
+  }
+
+  #forget(generation: number): void {
     const at = generation & (this.#counts.length - 1);
-    const count = this.#counts[at];
+    this.#idCount -= this.#counts[at];
     this.#counts[at] = 0;
-    this.#idCount -= count;
-    return count;
   }
 
   /** Drops the oldest generation that holds an id. Returns how many. */
   #dropOldest(): number {
+    const before = this.#idCount;
     let generation = this.#floorGeneration;
-    while (this.#counts[generation & (this.#counts.length - 1)] === 0) generation++;
-    const count = this.#forget(generation);
-    this.#raiseFloor(generation + 1);
-    return count;
+    if (before === this.#farIdCount) generation = Infinity;
+    else while (this.#counts[generation & (this.#counts.length - 1)] === 0) generation++;
+    if (this.#farIdCount > 0)
+      while (this.#farCounts[this.#farFrom & (this.#farCounts.length - 1)] === 0) this.#farFrom++;
+    const farEnd = (this.#farFrom + 1) * this.#farLength;
+    if (generation < farEnd) this.#forget(generation);
+    this.#raiseFloor(Math.min(generation + 1, farEnd));
+    return before - this.#idCount;
   }
 
   #clear(): void {

@@ -14,10 +14,11 @@ const LIVE_SHARE_GROWN = 0.4;
 /** Above this a segment that cannot grow any more has no room. */
 const LIVE_SHARE_BOUND = 0.75;
 
-/** A tag: a bit that is always set (0 is an empty slot), 7 bits of the hash, the generation modulo 2^24. */
+/** A tag: a bit that is always set (0 is an empty slot), 7 bits of the hash, whether its generation is one of far ahead, that modulo 2^23. */
 const TAG_BIT = 1 << 31;
 const FINGERPRINT_MASK = 0x7f00_0000;
-const GENERATION_MASK = 0x00ff_ffff;
+const FAR_BIT = 0x0080_0000;
+const GENERATION_MASK = 0x007f_ffff;
 
 export interface IdTableOptions {
   /** A power of two, from 2 on. */
@@ -26,6 +27,8 @@ export interface IdTableOptions {
   readonly slotsMax: number;
   /** Generations from the floor on that live; all others have expired. */
   readonly generationsMax: number;
+  /** The same of those far ahead. */
+  readonly farGenerationsMax: number;
   /** The fourth word of a hash is not the id's but tells of what came with it. */
   readonly hasContent: boolean;
 }
@@ -53,6 +56,7 @@ export class IdTable {
   #tags: Int32Array<ArrayBuffer>;
   #hashes: Int32Array<ArrayBuffer>;
   #floorTag = 0;
+  #farFloorTag = 0;
 
   constructor(options: IdTableOptions) {
     const { segmentCount, slotsMax } = options;
@@ -76,6 +80,11 @@ export class IdTable {
     this.#floorTag = generation & GENERATION_MASK;
   }
 
+  /** The same of those far ahead. */
+  set farFloorGeneration(generation: number) {
+    this.#farFloorTag = generation & GENERATION_MASK;
+  }
+
   segmentOf(hash: Int32Array, hashAt: number): number {
     return hash[hashAt] >>> this.#segmentShift;
   }
@@ -88,7 +97,7 @@ export class IdTable {
   }
 
   /** Looks for a living id with this hash, and takes it in if there is none. */
-  admit(hash: Int32Array, hashAt: number, generation: number): IdPlace {
+  admit(hash: Int32Array, hashAt: number, generation: number, isFar: boolean): IdPlace {
     const tags = this.#tags;
     const hashes = this.#hashes;
     const h1 = hash[hashAt];
@@ -96,7 +105,8 @@ export class IdTable {
     const h3 = hash[hashAt + 2];
     const h4 = hash[hashAt + 3];
     const floorTag = this.#floorTag;
-    const { slotsMax, generationsMax } = this.#options;
+    const farFloorTag = this.#farFloorTag;
+    const { slotsMax, generationsMax, farGenerationsMax } = this.#options;
     const segment = h1 >>> this.#segmentShift;
     const slotCount = this.#slotCounts[segment];
     const start = segment * slotsMax;
@@ -107,7 +117,11 @@ export class IdTable {
     for (;;) {
       const tag = tags[slot];
       if (tag === 0) break;
-      if (((tag - floorTag) & GENERATION_MASK) >= generationsMax) {
+      const hasExpired =
+        (tag & FAR_BIT) === 0
+          ? ((tag - floorTag) & GENERATION_MASK) >= generationsMax
+          : ((tag - farFloorTag) & GENERATION_MASK) >= farGenerationsMax;
+      if (hasExpired) {
         if (freeSlot < 0) freeSlot = slot;
       } else if ((tag & FINGERPRINT_MASK) === fingerprint) {
         const at = slot * HASH_WORDS;
@@ -119,7 +133,7 @@ export class IdTable {
       if (++slot === end) slot = start;
     }
     if (freeSlot >= 0) slot = freeSlot;
-    tags[slot] = TAG_BIT | fingerprint | (generation & GENERATION_MASK);
+    tags[slot] = TAG_BIT | fingerprint | (isFar ? FAR_BIT : 0) | (generation & GENERATION_MASK);
     const at = slot * HASH_WORDS;
     hashes[at] = h1;
     hashes[at + 1] = h2;
@@ -184,9 +198,13 @@ export class IdTable {
     return writer.take();
   }
 
-  /** Takes a segment back; `onLive` is told how far above the floor each living id's generation is. False on junk. */
-  decode(segment: number, chunk: Uint8Array, onLive: (generationsAboveFloor: number) => void): boolean {
-    const { slotsMax, generationsMax } = this.#options;
+  /** Takes a segment back; `onLive` is told how far above its floor each living id's generation is. False on junk. */
+  decode(
+    segment: number,
+    chunk: Uint8Array,
+    onLive: (generationsAboveFloor: number, isFar: boolean) => void,
+  ): boolean {
+    const { slotsMax } = this.#options;
     const reader = new StateReader(chunk);
     const slotCount = reader.word();
     const usedCount = reader.word();
@@ -202,8 +220,8 @@ export class IdTable {
       if (tag === 0) continue;
       if (tag >= 0 || hashes[slot * HASH_WORDS] >>> this.#segmentShift !== segment) return false;
       foundCount++;
-      const generation = (tag - this.#floorTag) & GENERATION_MASK;
-      if (generation < generationsMax) onLive(generation);
+      const generation = this.#aboveFloor(tag);
+      if (generation >= 0) onLive(generation, (tag & FAR_BIT) !== 0);
     }
     if (foundCount !== usedCount) return false;
     this.#tags.set(tags, segment * slotsMax);
@@ -213,20 +231,27 @@ export class IdTable {
     return true;
   }
 
+  /** Generations; -1: it has expired. */
+  #aboveFloor(tag: number): number {
+    const isFar = (tag & FAR_BIT) !== 0;
+    const generations = (tag - (isFar ? this.#farFloorTag : this.#floorTag)) & GENERATION_MASK;
+    const { generationsMax, farGenerationsMax } = this.#options;
+    return generations < (isFar ? farGenerationsMax : generationsMax) ? generations : -1;
+  }
+
   /** Copies the living ids of a segment aside. Returns how many. */
   #gatherLive(segment: number): number {
-    const { slotsMax, generationsMax } = this.#options;
+    const { slotsMax } = this.#options;
     const tags = this.#tags;
     const hashes = this.#hashes;
     const liveTags = this.#liveTags;
     const liveHashes = this.#liveHashes;
-    const floorTag = this.#floorTag;
     const start = segment * slotsMax;
     const end = start + this.#slotCounts[segment];
     let liveCount = 0;
     for (let slot = start; slot < end; slot++) {
       const tag = tags[slot];
-      if (tag === 0 || ((tag - floorTag) & GENERATION_MASK) >= generationsMax) continue;
+      if (tag === 0 || this.#aboveFloor(tag) < 0) continue;
       liveTags[liveCount] = tag;
       copyHash(hashes, slot * HASH_WORDS, liveHashes, liveCount * HASH_WORDS);
       liveCount++;
