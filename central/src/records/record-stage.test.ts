@@ -4,7 +4,14 @@ import { labelsKey } from "@millrace/stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { RecordTotals } from "./record-totals.ts";
-import { bytesOf, KAFKA_ORDERS, ORDERS, StagedRecords } from "./staged-records.test-support.ts";
+import {
+  AMOUNT,
+  bytesOf,
+  FAILED,
+  KAFKA_ORDERS,
+  ORDERS,
+  StagedRecords,
+} from "./staged-records.test-support.ts";
 
 const NOW = 1_700_000_000_000;
 const order = (id: number | string, t = NOW, changes: Readonly<Record<string, unknown>> = {}) => ({
@@ -237,6 +244,25 @@ test("the outcome of a batch says what became of each", () => {
     [7, "empty"],
     [3, "set_aside"],
   ]);
+});
+
+test.each([
+  { used: [AMOUNT], of: "a stream with another one", panes: 2 },
+  { used: [], of: "a stream with none that is", panes: 0 },
+])("a metric that no window and no rule uses refuses no record of $of", ({ used, panes }) => {
+  const draft = { ...FAILED, name: "draft", paneMs: null };
+  const source = FAILED.source.kind === "records" ? FAILED.source : null;
+  if (source === null) return expect.unreachable();
+  const needed = { ...draft, source: { ...source, measure: { ...source.measure, isOptional: false } } };
+  const world = new StagedRecords(NOW, ORDERS, [needed, ...used]);
+  expect(world.take({ values: [bytesOf(order(1)), bytesOf(order(2, NOW, { payment: "?" }))] })).toMatchObject(
+    {
+      taken: 2,
+      rejectedCount: 0,
+    },
+  );
+  world.commit();
+  expect(world.kept.panes.size).toBe(panes);
 });
 
 test("what is of final windows only is counted too late, and its id is known all the same", () => {

@@ -135,16 +135,21 @@ export class RecordStage {
     this.source = kafka === null ? "http" : `kafka ${kafka.topic}`;
     this.#config = config;
     this.clock = new StreamClock(config);
-    const own = metrics.filter(({ source }) => source.kind === "records" && source.stream === name);
     this.watches = watches.filter(({ rule }) => rule.stream === name);
-    this.#watchedMeasures = this.watches.map(({ rule }) =>
-      own.findIndex((metric) => metric.name === rule.spec.metric),
-    );
     this.rules = rules.filter(({ rule }) => rule.stream === name);
-    this.#measureOfRule = this.rules.map(({ rule }) =>
-      own.findIndex((metric) => metric.name === rule.spec.metric),
+    const all = metrics.filter(({ source }) => source.kind === "records" && source.stream === name);
+    const judged = new Set([...this.watches, ...this.rules].map(({ rule }) => rule.spec.metric));
+    // What nothing comes of is not read: its value could only refuse the record.
+    const own = all.filter((metric) => metric.paneMs !== null || judged.has(metric.name));
+    const measureOf = (metric: string) => own.findIndex((each) => each.name === metric);
+    this.#watchedMeasures = this.watches.map(({ rule }) => measureOf(rule.spec.metric));
+    this.#measureOfRule = this.rules.map(({ rule }) => measureOf(rule.spec.metric));
+    const { id, time } = sourceOf(all);
+    const spec = specOf(
+      own,
+      { id, time: { ...time, timeZone: debezium?.timeZone ?? time.timeZone } },
+      this.rules,
     );
-    const spec = specOf(own, debezium?.timeZone ?? null, this.rules);
     this.#decoder = new RecordDecoder(spec);
     this.#columns = new RecordColumnsBuffer(BLOCK, {
       measures: own.length,
@@ -630,17 +635,19 @@ function recordAt(
 }
 
 /** The id and the time are the same for all metrics of a stream; the pipeline has been checked. */
+function sourceOf(metrics: readonly PipelineMetric[]) {
+  for (const { source } of metrics) if (source.kind === "records") return source;
+  throw new Error("invariant: a stage is made for streams that metrics read");
+}
+
 function specOf(
   metrics: readonly PipelineMetric[],
-  timeZone: string | null,
+  common: Pick<RecordSpec, "id" | "time">,
   rules: readonly DistinctBook[],
 ): RecordSpec {
-  const sources = metrics.flatMap(({ source }) => (source.kind === "records" ? [source] : []));
-  const [first] = sources;
-  if (first === undefined) throw new Error("invariant: a stage is made for streams that metrics read");
-  const time = timeZone === null ? first.time : { ...first.time, timeZone };
+  const measures = metrics.flatMap(({ source }) => (source.kind === "records" ? [source.measure] : []));
   const pairs = rules.map(({ rule: { key, value } }) => ({ key, value }));
-  return { id: first.id, time, measures: sources.map(({ measure }) => measure), pairs };
+  return { ...common, measures, pairs };
 }
 
 function outcomeOf(

@@ -82,6 +82,7 @@ interface Kept {
 /** A stage with a store in memory, whose process can die at any point. */
 export class StagedRecords {
   readonly #config: RecordStreamConfig;
+  readonly #metrics: readonly PipelineMetric[];
   readonly #kept: Kept = { record: null, ids: new Map(), panes: new Map() };
   nowMs: number;
   monotonicMs = 0;
@@ -89,10 +90,11 @@ export class StagedRecords {
   stage: RecordStage;
   readonly refused: RefusedRecord[] = [];
 
-  constructor(nowMs: number, config: RecordStreamConfig = ORDERS) {
+  constructor(nowMs: number, config: RecordStreamConfig = ORDERS, metrics = [AMOUNT, FAILED]) {
     this.nowMs = nowMs;
     this.#config = config;
-    this.stage = new RecordStage(config, { metrics: [AMOUNT, FAILED] });
+    this.#metrics = metrics;
+    this.stage = new RecordStage(config, { metrics });
   }
 
   get kept(): Kept {
@@ -120,7 +122,7 @@ export class StagedRecords {
   /** The process dies, and another one goes on from the last commit. */
   async crash(): Promise<void> {
     this.monotonicMs = 0;
-    this.stage = new RecordStage(this.#config, { metrics: [AMOUNT, FAILED] });
+    this.stage = new RecordStage(this.#config, { metrics: this.#metrics });
     const { record, ids } = this.#kept;
     if (record === null) return;
     await this.stage.restore(record, entriesOf(ids, record.idsFrom), 0);
