@@ -61,6 +61,7 @@ const produce = createAPI<[ProduceRequest], ProduceResponse>(
 export class BulkProducer implements KafkaProducer {
   readonly #producer: Producer;
   readonly #options: KafkaProducerOptions;
+  readonly #brokers: readonly string[];
   readonly #world: { readonly clock: Clock; readonly random: Random };
   readonly #sequences = new Map<string, number>();
   #info: ProducerInfo | null = null;
@@ -74,6 +75,7 @@ export class BulkProducer implements KafkaProducer {
     world: { readonly clock: Clock; readonly random: Random },
   ) {
     this.#options = options;
+    this.#brokers = connection.brokers;
     this.#world = world;
     this.#producer = new Producer({
       ...connectionOptions(connection),
@@ -94,7 +96,9 @@ export class BulkProducer implements KafkaProducer {
     try {
       await this.#producer.metadata({ topics: [...topics], retries: 0 });
     } catch (error) {
-      throw new Error(explainKafka(error, await this.#unknownOf(topics, error)), { cause: error });
+      throw new Error(explainKafka(error, await this.#unknownOf(topics, error), this.#brokers), {
+        cause: error,
+      });
     }
   }
 
@@ -104,7 +108,7 @@ export class BulkProducer implements KafkaProducer {
       const metadata = await this.#retried(() => this.#producer.metadata({ topics }));
       for (const round of roundsOf(this.#batchesOf(records, metadata))) await this.#deliver(round, topics);
     } catch (error) {
-      throw sendFailure(error, topics);
+      throw sendFailure(error, topics, this.#brokers);
     }
   }
 

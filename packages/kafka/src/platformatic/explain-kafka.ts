@@ -3,8 +3,13 @@ import { deepestError } from "./deepest-error.ts";
 import { isUnknownTopic } from "./is-unknown-topic.ts";
 import { refusedTime } from "./refused-time.ts";
 
-/** What a person can do comes first. */
-export function explainKafka(error: unknown, topics: readonly string[]): string {
+/** As Node's TLS says it of whoever answers with something else, or not at all. */
+const NO_TLS = /before secure TLS connection|wrong version number|packet length too long/i;
+/** As the client library says it. */
+const CLOSED = /^Connection closed/;
+
+/** What a person can do comes first. `brokers`: as they are configured. */
+export function explainKafka(error: unknown, topics: readonly string[], brokers: readonly string[]): string {
   if (!(error instanceof Error)) return String(error);
   const has = (property: string, value: unknown) => findErrorBy(error, property, value) !== null;
   const named = `topic ${topics.join(", ")}`;
@@ -19,5 +24,14 @@ export function explainKafka(error: unknown, topics: readonly string[]): string 
     return `a record is larger than ${named} takes; set its max.message.bytes higher (1 MiB at least)`;
   if (/authentication failed/i.test(error.message) || /authentication failed/i.test(reason))
     return "Kafka refuses the login (sasl)";
+  const asked = brokers.join(", ");
+  if (has("apiId", "ILLEGAL_SASL_STATE"))
+    return `${asked} takes no login: leave sasl out, or give a listener with SASL`;
+  if (has("apiId", "UNSUPPORTED_SASL_MECHANISM"))
+    return `${asked} does not take this way to log in; compare sasl.mechanism with the listener's`;
+  if (NO_TLS.test(reason)) return `there is no TLS at ${asked}: compare tls with the brokers' listeners`;
+  // A broker that ends does so, too.
+  if (CLOSED.test(reason))
+    return `the connection to ${asked} was closed; where that goes on it is no Kafka listener, or one that wants TLS or a login: compare the address, tls and sasl with the brokers' listeners`;
   return refusedTime(error, named) ?? reason;
 }

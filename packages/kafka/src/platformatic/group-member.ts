@@ -49,7 +49,9 @@ export class GroupMember implements Membership {
       retryDelay: 200,
     });
     for (const topic of topics) this.#consumer.topics.track(topic);
-    this.#consumer.on("error", (error: Error) => options.onTrouble(explainKafka(error, topics)));
+    this.#consumer.on("error", (error: Error) =>
+      options.onTrouble(explainKafka(error, topics, connection.brokers)),
+    );
     this.#consumer.on("consumer:group:join", () => this.#joined());
     this.#activeAtMs = clock.monotonicMs();
     this.#lookedAtMs = clock.monotonicMs();
@@ -100,7 +102,7 @@ export class GroupMember implements Membership {
   async #join(): Promise<void> {
     if (this.#isJoining) return;
     this.#isJoining = true;
-    const { clock, random, sessionMs, topics, onTrouble } = this.#options;
+    const { clock, connection, random, sessionMs, topics, onTrouble } = this.#options;
     const backoff = createBackoff({ random, firstMs: 200, maxMs: RETRY_MAX_MS });
     while (!this.#isClosed) {
       try {
@@ -112,7 +114,7 @@ export class GroupMember implements Membership {
         break;
       } catch (error) {
         if (this.#isClosed) break;
-        onTrouble(explainKafka(error, topics));
+        onTrouble(explainKafka(error, topics, connection.brokers));
         this.#consumer.clearMetadata();
       }
       await new Promise<void>((resolve) => clock.after(backoff.nextMs(), resolve));

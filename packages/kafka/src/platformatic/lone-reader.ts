@@ -31,7 +31,7 @@ export class LoneReader implements Membership {
   }
 
   start(): void {
-    const { topics, partitionsEveryMs, onAssigned, onTrouble } = this.#options;
+    const { connection, topics, partitionsEveryMs, onAssigned, onTrouble } = this.#options;
     const backoff = createBackoff({ random: this.#random, firstMs: 100, maxMs: RETRY_MAX_MS });
     const look = async () => {
       try {
@@ -41,7 +41,7 @@ export class LoneReader implements Membership {
         if (!this.#isClosed && partitions.length > this.#count) onAssigned(partitions, false);
         this.#count = Math.max(this.#count, partitions.length);
       } catch (error) {
-        if (!this.#isClosed) onTrouble(explainKafka(error, topics));
+        if (!this.#isClosed) onTrouble(explainKafka(error, topics, connection.brokers));
       }
       if (this.#isClosed) return;
       const delayMs = this.#count === 0 ? backoff.nextMs() : partitionsEveryMs;

@@ -7,8 +7,10 @@ import { isUnknownTopic } from "./is-unknown-topic.ts";
 
 export class PlatformaticAdmin implements KafkaAdmin {
   readonly #admin: Admin;
+  readonly #brokers: readonly string[];
 
   constructor(connection: KafkaConnection) {
+    this.#brokers = connection.brokers;
     this.#admin = new Admin({ ...connectionOptions(connection), retries: 3, retryDelay: 250 });
     this.#admin.on("error", () => undefined);
   }
@@ -21,7 +23,7 @@ export class PlatformaticAdmin implements KafkaAdmin {
     } catch (error) {
       if (error instanceof Error && findErrorBy(error, "apiId", "TOPIC_ALREADY_EXISTS") !== null)
         return false;
-      throw new Error(explainKafka(error, [topic]), { cause: error });
+      throw new Error(explainKafka(error, [topic], this.#brokers), { cause: error });
     }
   }
 
@@ -40,7 +42,7 @@ export class PlatformaticAdmin implements KafkaAdmin {
       };
     } catch (error) {
       if (error instanceof Error && isUnknownTopic(error)) return null;
-      throw new Error(explainKafka(error, [topic]), { cause: error });
+      throw new Error(explainKafka(error, [topic], this.#brokers), { cause: error });
     }
   }
 
@@ -55,7 +57,7 @@ export class PlatformaticAdmin implements KafkaAdmin {
       const isDenied =
         error instanceof Error && findErrorBy(error, "apiId", "TOPIC_AUTHORIZATION_FAILED") !== null;
       if (isDenied || (error instanceof Error && isUnknownTopic(error))) return null;
-      throw new Error(explainKafka(error, [topic]), { cause: error });
+      throw new Error(explainKafka(error, [topic], this.#brokers), { cause: error });
     }
   }
 
@@ -63,7 +65,7 @@ export class PlatformaticAdmin implements KafkaAdmin {
     try {
       await this.#admin.createPartitions({ topics: [{ name: topic, count: partitions, assignments: null }] });
     } catch (error) {
-      throw new Error(explainKafka(error, [topic]), { cause: error });
+      throw new Error(explainKafka(error, [topic], this.#brokers), { cause: error });
     }
   }
 

@@ -42,6 +42,7 @@ const UNREADABLE_FETCHES_MAX = 5;
  */
 export class PlatformaticConsumer implements KafkaConsumer {
   readonly #options: KafkaConsumerOptions;
+  readonly #brokers: readonly string[];
   readonly #clock: Clock;
   readonly #reader: Consumer;
   readonly #member: Membership;
@@ -67,6 +68,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
     { clock, random }: { readonly clock: Clock; readonly random: Random },
   ) {
     this.#options = options;
+    this.#brokers = connection.brokers;
     this.#clock = clock;
     this.#fetchBytesMax = options.fetchBytesMax ?? FETCH_BYTES_MAX;
     this.#backoff = createBackoff({ random, firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
@@ -142,7 +144,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
     try {
       await this.#member.commit(offsets);
     } catch (error) {
-      throw new Error(explainKafka(error, this.#options.topics), { cause: error });
+      throw new Error(explainKafka(error, this.#options.topics, this.#brokers), { cause: error });
     }
   }
 
@@ -166,7 +168,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
         })),
       );
     } catch (error) {
-      throw new Error(explainKafka(error, topics), { cause: error });
+      throw new Error(explainKafka(error, topics, this.#brokers), { cause: error });
     }
   }
 
@@ -361,7 +363,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
   /** It is no matter of the other partitions. */
   #refused(position: KafkaPosition, refusal: Error): void {
     this.#reader.clearMetadata();
-    this.#rest(position, null, explainKafka(refusal, this.#options.topics));
+    this.#rest(position, null, explainKafka(refusal, this.#options.topics, this.#brokers));
   }
 
   /** Fetched again some times; then it is skipped, as what is gone. */
@@ -414,7 +416,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
 
   async #wait(error: unknown): Promise<void> {
     if (this.#isClosed) return;
-    this.#options.onTrouble?.(explainKafka(error, this.#options.topics));
+    this.#options.onTrouble?.(explainKafka(error, this.#options.topics, this.#brokers));
     this.#reader.clearMetadata();
     await new Promise<void>((resolve) => this.#clock.after(this.#backoff.nextMs(), resolve));
   }

@@ -19,6 +19,7 @@ const TURNS = 1_000_000;
 export class PlatformaticProducer implements KafkaProducer {
   readonly #producer: Producer;
   readonly #options: KafkaProducerOptions;
+  readonly #brokers: readonly string[];
   readonly #clock: Clock;
   readonly #random: Random;
   #isClosed = false;
@@ -30,6 +31,7 @@ export class PlatformaticProducer implements KafkaProducer {
     { clock, random }: { readonly clock: Clock; readonly random: Random },
   ) {
     this.#options = options;
+    this.#brokers = connection.brokers;
     this.#clock = clock;
     this.#random = random;
     const { patienceMs = Number.POSITIVE_INFINITY } = options;
@@ -55,7 +57,7 @@ export class PlatformaticProducer implements KafkaProducer {
     try {
       await this.#producer.metadata({ topics: [...topics], retries: 0 });
     } catch (error) {
-      throw new Error(explainKafka(error, topics), { cause: error });
+      throw new Error(explainKafka(error, topics, this.#brokers), { cause: error });
     }
   }
 
@@ -82,7 +84,7 @@ export class PlatformaticProducer implements KafkaProducer {
       });
     } catch (error) {
       const topics = [...new Set(records.map(({ topic }) => topic))];
-      throw sendFailure(error, topics);
+      throw sendFailure(error, topics, this.#brokers);
     }
   }
 
