@@ -154,6 +154,7 @@ const silent: Logger = {
   warn: nothing,
   error: nothing,
   repeated: nothing,
+  ended: nothing,
   child: () => silent,
   flush: nothing,
 };

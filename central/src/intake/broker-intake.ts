@@ -110,6 +110,7 @@ export class BrokerIntake {
         if (refused !== undefined) return this.#lost(client, `the broker refuses ${refused}`);
         this.#reason = "";
         this.#backoff.reset();
+        log.ended("broker_lost");
         log.info("agents come by a broker", { broker: broker.url, group: broker.group });
       });
     });

@@ -18,6 +18,7 @@ const told: string[] = [];
 const log: Logger = {
   ...silentLogger,
   info: (message) => void told.push(message),
+  ended: (cause) => void told.push(`ended: ${cause}`),
   repeated: (cause, _message, fields) => void logged.push({ cause, reason: fields?.reason }),
 };
 
@@ -526,7 +527,9 @@ test("fetches that fail are said, in the log too, as long as they fail, whatever
   await time.run(3_000);
   expect(source.view).toMatchObject({ state: "reading", reason: "" });
   await time.run(30_000);
-  expect(told).toEqual(["records are read"]);
+  // Nothing of before is said behind it.
+  const ended = ["ended: records_topic orders", "ended: records_source orders"];
+  expect(told).toEqual([...ended, "records are read"]);
 });
 
 test("while no broker answers nobody knows what is there: windows are not complete, and none is final without it", async () => {

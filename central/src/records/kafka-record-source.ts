@@ -442,8 +442,10 @@ export class KafkaRecordSource {
     const isTroubled = this.#options.clock.monotonicMs() - this.#troubleAtMs < TROUBLE_MS;
     if (!this.#hasGoneOn || isTroubled) return;
     const { log, stream, topic } = this.#options;
-    if (this.#state === "trouble" || this.#state === "no_topic")
+    if (this.#state === "trouble" || this.#state === "no_topic") {
+      for (const cause of ["records_topic", "records_source"]) log.ended(`${cause} ${stream}`);
       log.info("records are read", { stream, topic });
+    }
     this.#state = "reading";
     this.#reason = "";
   }

@@ -400,8 +400,12 @@ export class SinkRunner<Item> {
   #recover(): void {
     const { target, log, clock } = this.#options;
     if (this.#trouble === null) return;
+    const { code } = this.#trouble;
     this.#trouble = null;
-    this.#steady = clock.after(STEADY_MS, () => log.info("a sink is up again", { sink: target.name }));
+    this.#steady = clock.after(STEADY_MS, () => {
+      log.ended(`sink ${target.name} ${code}`);
+      log.info("a sink is up again", { sink: target.name });
+    });
   }
 
   #fail(error: unknown): void {

@@ -84,6 +84,40 @@ test("a repeated cause writes one line a minute and says how many it left out", 
   expect(messages().slice(4)).toEqual(["payload is too big (and 1 more like it, the last 0 s ago)"]);
 });
 
+test("another reason of the same cause is said at once, of those that come and go a few a minute", () => {
+  const { log, lines, pass } = capture({ format: "json" });
+  const reasons = () => lines.map((line) => /"reason":"([^"]*)"/.exec(line)?.[1] ?? "more like it");
+  const fails = (reason: string) => log.repeated("lost", "cannot connect", { reason });
+  for (let n = 0; n < 5; n += 1) fails("ECONNREFUSED");
+  for (let n = 0; n < 5; n += 1) fails("Not authorized");
+  expect(reasons()).toEqual(["ECONNREFUSED", "Not authorized"]);
+  for (let n = 0; n < 1_000; n += 1) fails(`port ${n}`);
+  expect(reasons().slice(2)).toEqual(["port 0", "port 1", "port 2"]);
+  pass(60_000);
+  expect(lines.at(-1)).toContain("and 1005 more like it");
+});
+
+test("once it is over the count comes before that is said, and none behind it; what comes again is said at once", () => {
+  const { log, lines, pass } = capture({ format: "json" });
+  const messages = () => lines.splice(0).map((line) => /"msg":"([^"]*)"/.exec(line)?.[1]);
+  for (let n = 0; n < 5; n += 1) log.repeated("lost", "cannot read", { reason: "away" });
+  log.ended("lost");
+  log.info("reads again");
+  expect(messages()).toEqual([
+    "cannot read",
+    "cannot read (and 4 more like it, the last 0 s ago)",
+    "reads again",
+  ]);
+  pass(60_000);
+  expect(messages()).toEqual([]);
+  log.ended("nothing");
+  for (let n = 0; n < 100; n += 1) {
+    log.repeated("lost", "cannot read", { reason: "away" });
+    log.ended("lost");
+  }
+  expect(messages().filter((message) => message === "cannot read")).toHaveLength(5);
+});
+
 test("the count of lines left out comes by itself, under the component that wrote them", () => {
   const { log, lines, timers, pass } = capture({ format: "text" });
   log.child("agent").repeated("rejected", "rejected a payload");

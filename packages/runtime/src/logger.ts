@@ -5,6 +5,7 @@ import { systemClock } from "./clock.ts";
 import { formatLogLine } from "./log-line.ts";
 import type { Logger, LogFields, LogLevel } from "./log.ts";
 import { Repetition } from "./repetition.ts";
+import type { LeftOut } from "./repetition.ts";
 
 /**
  * The log of a process, on pino: JSON lines, or readable ones on a terminal. Writes synchronously and without worker
@@ -84,13 +85,17 @@ class PinoLogger implements Logger {
   }
 
   repeated(cause: string, message: string, fields: LogFields = {}): void {
-    const nowMs = this.#options.clock.nowMs();
-    this.#writeLeftOut(nowMs, false);
-    // Components share the counts' bound, not the counts.
-    const key = `${this.#options.component} ${cause}`;
-    if (this.#options.repetition.mayWrite({ key, cause, message, log: this }, nowMs))
-      this.warn(message, fields);
+    const { clock, repetition } = this.#options;
+    const nowMs = clock.nowMs();
+    this.#writeLeftOut(repetition.takeDue(nowMs));
+    const line = { key: this.#keyOf(cause), cause, message, reason: fields["reason"], log: this };
+    if (repetition.mayWrite(line, nowMs)) this.warn(message, fields);
     else this.#summarizeLater();
+  }
+
+  ended(cause: string): void {
+    const { clock, repetition } = this.#options;
+    this.#writeLeftOut(repetition.takeEnded(this.#keyOf(cause), clock.nowMs()));
   }
 
   child(component: string): Logger {
@@ -105,14 +110,16 @@ class PinoLogger implements Logger {
   flush(): void {
     this.#options.summary.timer?.cancel();
     this.#options.summary.timer = null;
-    this.#writeLeftOut(this.#options.clock.nowMs(), true);
+    this.#writeLeftOut(this.#options.repetition.takeDue(this.#options.clock.nowMs(), true));
   }
 
-  #writeLeftOut(nowMs: number, isAll: boolean): void {
-    for (const { log, cause, message, leftOutCount, lastAgeMs } of this.#options.repetition.takeDue(
-      nowMs,
-      isAll,
-    )) {
+  /** Components share the counts' bound, not the counts. */
+  #keyOf(cause: string): string {
+    return `${this.#options.component} ${cause}`;
+  }
+
+  #writeLeftOut(all: readonly LeftOut[]): void {
+    for (const { log, cause, message, leftOutCount, lastAgeMs } of all) {
       // It comes late: what it says may have ended since.
       const ago = `the last ${Math.round(lastAgeMs / 1000)} s ago`;
       log.warn(`${message} (and ${leftOutCount} more like it, ${ago})`, { cause, leftOutCount });
@@ -125,7 +132,7 @@ class PinoLogger implements Logger {
     if (summary.timer !== null) return;
     summary.timer = clock.after(REPEAT_PERIOD_MS, () => {
       summary.timer = null;
-      this.#writeLeftOut(clock.nowMs(), false);
+      this.#writeLeftOut(repetition.takeDue(clock.nowMs()));
       if (repetition.hasLeftOut) this.#summarizeLater();
     });
     summary.timer.unref?.();

@@ -31,6 +31,8 @@ export class MemoryLogger implements Logger {
     this.#write("warn", message, fields);
   }
 
+  ended(): void {}
+
   child(component: string): MemoryLogger {
     return new MemoryLogger(
       this.lines,
@@ -63,6 +65,7 @@ export const silentLogger: Logger = {
   warn() {},
   error() {},
   repeated() {},
+  ended() {},
   child: () => silentLogger,
   flush() {},
 };
