@@ -120,7 +120,7 @@ export const en = {
   "system.storeRolledBack": "the store of agent {agent} was rolled back, cloned or renamed",
   "system.storeHeld": "a second process came with the store of agent {agent} and was refused",
   "system.sequenceGap": "{count} batches of agent {agent} never arrived, and it holds them no longer",
-  "system.dataLoss": "agent {agent} gave up {count} readings",
+  "system.dataLoss": "{count} readings of {agent} are lost, or in no window",
   "system.clockAhead":
     "the clock of agent {agent} is {by} ahead: set the one that is wrong, the agent's or central's",
   "system.clockBehind":

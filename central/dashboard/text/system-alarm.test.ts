@@ -20,7 +20,9 @@ test.each(SYSTEM_ALARMS)("%s is told in Chinese, while it is active and after", 
 
 test("the numbers are told: how much was lost, and whether an agent was ever heard", () => {
   const english = new Speaker("en", "UTC");
-  expect(systemAlarmText(alarm("data_loss"), english)).toBe("agent alpha-1 gave up 1,200 readings");
+  expect(systemAlarmText(alarm("data_loss"), english)).toBe(
+    "1,200 readings of alpha-1 are lost, or in no window",
+  );
   expect(systemAlarmText(alarm("clock_disagrees", { value: -3_600_000 }), english)).toContain("1 h behind");
   expect(systemAlarmText({ ...alarm("clock_disagrees", { value: 90_000 }), agent: "" }, english)).toContain(
     "central's clock is 1 min 30 s ahead",

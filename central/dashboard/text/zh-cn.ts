@@ -120,7 +120,7 @@ export const zhCn: Dictionary = {
   "system.storeRolledBack": "代理 {agent} 的存储被回滚、克隆或改名",
   "system.storeHeld": "另一个进程带着代理 {agent} 的存储前来，已被拒绝",
   "system.sequenceGap": "代理 {agent} 的 {count} 个批次从未到达，它也不再保存这些批次",
-  "system.dataLoss": "代理 {agent} 放弃了 {count} 个读数",
+  "system.dataLoss": "{agent} 的 {count} 个读数丢失，或不在任何窗口中",
   "system.clockAhead": "代理 {agent} 的时钟快了 {by}：请校正有误的一方，代理或中心服务",
   "system.clockBehind": "代理 {agent} 的时钟慢了 {by}：请校正有误的一方，代理或中心服务",
   "system.centralAhead": "中心服务的时钟比所有代理都快 {by}：请校正有误的一方",

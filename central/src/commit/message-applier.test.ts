@@ -78,5 +78,20 @@ test("readings that come after the lateness are kept aside in short, and counted
   for (let sequence = 3; sequence <= 52; sequence++) agent.panes(sequence, START_MS - 2 * LATENESS_MS);
   await time.run(10);
   expect(await central.quarantine(100)).toHaveLength(51);
+  expect(central.alarms()).toEqual([]);
   expect(central.ledger().get("alpha-1")).toMatchObject({ received: 52, merged: 1, tooLate: 51 });
+});
+
+test("an agent all of whose readings are too late, as where old data is played again, is alarmed until that stops", async () => {
+  const { time, central } = await start();
+  const agent = new ScriptedAgent(central, () => time.nowMs);
+  agent.hello();
+  await time.run(10);
+  const told = () => central.alarms().filter(({ rule }) => rule === "data_loss");
+  for (let sequence = 1; sequence <= 100; sequence++) agent.panes(sequence, START_MS - 2 * LATENESS_MS);
+  await time.run(10);
+  expect(told()).toMatchObject([{ agent: "alpha-1", isActive: true, value: 100 }]);
+  expect(told()[0].message).toContain("lengthen late.allowed");
+  await time.run(601_000);
+  expect(told()).toMatchObject([{ isActive: false }]);
 });

@@ -371,3 +371,16 @@ test("where ids were too few for partitions that lie apart it is alarmed, with w
   expect(alarms()).toMatchObject([{ agent: "orders/1", isActive: true, value: 1 }]);
   expect(alarms()[0].message).toContain("raise dedupe.idsMax of records.orders");
 });
+
+test("a partition all of whose records are too late is alarmed, with what to set", async () => {
+  const records = [{ ...ORDERS, dedupeHorizonMs: 86_400_000 }];
+  const { central, time } = await start(undefined, { records });
+  void central.offerRecords("orders", posted([order(0, NOW)]));
+  await time.run(90_000);
+  const late = NOW - 3 * 3_600_000;
+  void central.offerRecords("orders", posted(Array.from({ length: 150 }, (_, at) => order(1 + at, late))));
+  await time.run(300);
+  const alarms = central.alarms().filter(({ rule }) => rule === "data_loss");
+  expect(alarms).toMatchObject([{ agent: "orders/0", isActive: true, value: 150 }]);
+  expect(alarms[0].message).toContain("lengthen late.allowed");
+});

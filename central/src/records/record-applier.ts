@@ -2,7 +2,7 @@ import type { Store } from "@millrace/queue";
 import { ownSource } from "../alarms/alarm-book.ts";
 import type { CentralState } from "../state/central-state.ts";
 import { loadEngineKeys } from "../store/engine-entries.ts";
-import type { RecordBatch } from "./record-batch.ts";
+import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 import type { TakenBatch } from "./record-inbox.ts";
 import { partitionName } from "./record-streams.ts";
 import type { RecordStage } from "./record-stage.ts";
@@ -53,6 +53,7 @@ export class RecordApplier {
       touched.add(stage);
       if (stage.futureInRow >= FUTURE_IN_ROW_MIN)
         this.#alarmFuture(partitionName(stream, batch.partition), stage.futureInRow, moment);
+      this.#noteLate(partitionName(stream, batch.partition), outcome, moment);
       if (stage.crowdedOutCount > 0)
         this.#alarmCrowded(stage, partitionName(stream, batch.partition), moment);
       if (batch.resumedAt !== undefined)
@@ -88,6 +89,19 @@ export class RecordApplier {
     const { alarms } = this.#state;
     if (alarms.isRaised(partition, "data_loss")) return;
     const message = `all records of ${partition} are further ahead of central's clock than maxFuture: they are rejected, and in no window; set the clock that is wrong, central's or that of whoever stamps them`;
+    alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value, nowMs });
+  }
+
+  /** Once while it lasts. */
+  #noteLate(
+    partition: string,
+    { taken, tooLate }: RecordOutcome,
+    { nowMs, monotonicMs }: RecordMoment,
+  ): void {
+    const { alarms, lateRuns } = this.#state;
+    const run = lateRuns.note(partition, { taken, tooLate }, monotonicMs);
+    if (run === null || alarms.isRaised(partition, "data_loss")) return;
+    const { count: value, message } = run;
     alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value, nowMs });
   }
 

@@ -15,6 +15,7 @@ import { EVIDENCE, EvidenceBook } from "../evidence/evidence-book.ts";
 import type { EvidenceLimits } from "../evidence/evidence-book.ts";
 import type { LaneRecord } from "../deduplication/deduplication.ts";
 import { LateBook } from "../ledger/late-book.ts";
+import { LateRuns } from "../ledger/late-runs.ts";
 import { LeftState } from "../left/left-state.ts";
 import { LogBook } from "../log/log-book.ts";
 import { MemberSearch } from "../agents/member-search.ts";
@@ -145,6 +146,7 @@ export class CentralState {
   readonly agents = new AgentRegistry();
   readonly trustedTime = new TrustedTime();
   readonly late = new LateBook();
+  readonly lateRuns = new LateRuns();
   readonly evidence: EvidenceBook;
   readonly quarantine: Quarantine;
   readonly engine: WindowEngine;

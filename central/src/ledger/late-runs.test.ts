@@ -1,0 +1,19 @@
+// A source is told of once all it has brought for a while is too late, and not for some that are.
+import { expect, test } from "vitest";
+import { LateRuns } from "./late-runs.ts";
+
+test("a source that brings only what is too late is told of, from a hundred on", () => {
+  const runs = new LateRuns();
+  expect(runs.note("alpha-1", { taken: 0, tooLate: 60 }, 0)).toBeNull();
+  expect(runs.note("alpha-2", { taken: 0, tooLate: 60 }, 0)).toBeNull();
+  expect(runs.note("alpha-1", { taken: 0, tooLate: 60 }, 1_000)).toMatchObject({ count: 120 });
+  expect(runs.note("alpha-1", { taken: 0, tooLate: 0 }, 1_000)).toBeNull();
+});
+
+test("one that had a reading in a window within the last minute is not, however many are late", () => {
+  const runs = new LateRuns();
+  expect(runs.note("alpha-1", { taken: 1, tooLate: 500 }, 0)).toBeNull();
+  expect(runs.note("alpha-1", { taken: 0, tooLate: 500 }, 59_000)).toBeNull();
+  expect(runs.note("alpha-1", { taken: 0, tooLate: 1 }, 60_000)).toMatchObject({ count: 501 });
+  expect(runs.note("alpha-1", { taken: 1, tooLate: 1 }, 61_000)).toBeNull();
+});
