@@ -1,4 +1,4 @@
-/** Requests that are being answered, together and of one client; what comes beyond is told to come again. */
+/** Requests of a kind that are being answered, together and of one client; what comes beyond is told to come again. */
 export const REQUESTS_MAX = 512;
 export const REQUESTS_PER_CLIENT_MAX = 128;
 

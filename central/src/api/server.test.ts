@@ -304,7 +304,7 @@ async function listen(
   assets = folderAssets("/nowhere"),
   clock = systemClock,
   isControlAllowed = true,
-  options: Partial<Pick<ApiServerOptions, "access" | "tls" | "log">> = {},
+  options: Partial<Pick<ApiServerOptions, "access" | "tls" | "log" | "requestTimeoutMs">> = {},
 ): Promise<{ server: ApiServer; reader: FixedReader; url: string }> {
   const reader = new FixedReader();
   const server = await ApiServer.listen({
@@ -324,6 +324,7 @@ async function listen(
     access: options.access ?? access(),
     tls: options.tls ?? null,
     log: options.log ?? silentLogger,
+    ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
   });
   ends.push(() => server.close());
   return { server, reader, url: `http://127.0.0.1:${server.port}` };
@@ -1118,6 +1119,33 @@ test("one client's requests that wait for their answers are bounded: the next is
   resolve([]);
   for (const answer of await Promise.all(waiting)) expect(answer.status).toBe(200);
   expect((await fetch(`${url}/api/v1/agents`)).status).toBe(200);
+});
+
+test("bodies that come by drops keep nobody from probes, metrics and reads, and are ended: 408", async () => {
+  const { server, url } = await listen(undefined, systemClock, true, { requestTimeoutMs: 3_000 });
+  const { port } = server;
+  const head = "POST /api/v1/alarms/reset HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n";
+  const slow = Array.from({ length: REQUESTS_PER_CLIENT_MAX }, () => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(`${head}content-length: 100\r\n\r\n{`));
+    const drops = setInterval(() => socket.write(" "), 200);
+    let answer = "";
+    socket.on("data", (bytes) => (answer += String(bytes)));
+    socket.on("error", () => {});
+    ends.push(() => socket.destroy());
+    return new Promise<string>((resolve) =>
+      socket.once("close", () => {
+        clearInterval(drops);
+        resolve(answer);
+      }),
+    );
+  });
+  const another = () => fetch(`${url}/api/v1/alarms/reset`, { method: "POST" });
+  await expect.poll(async () => (await another()).status, { timeout: 2_500 }).toBe(429);
+  for (const path of ["healthz", "readyz", "metrics", "api/v1/agents"])
+    expect((await fetch(`${url}/${path}`)).status, path).toBe(200);
+  for (const answer of await Promise.all(slow))
+    expect(answer).toMatch(/^HTTP\/1.1 408 [^]*"code":"too_slow"/);
+  expect((await another()).status).toBe(400);
 });
 
 test("a stream goes on behind the last frame that a client has, and begins anew where that is gone", async () => {

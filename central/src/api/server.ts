@@ -58,30 +58,38 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** For all of a request to come. */
+  readonly requestTimeoutMs?: number;
 }
 
 const REQUEST_BYTES_MAX = 65_536;
 const CONNECTIONS_MAX = 2_000;
-/** For all of a request to come. */
 const REQUEST_TIMEOUT_MS = 60_000;
+/** How often connections are looked at for requests that do not come to their end. */
+const CONNECTIONS_CHECKED_MS = 5_000;
 const RETRY_AFTER_S = 1;
+/** Answered at once from memory, however many other requests wait: whoever probes restarts what does not answer. */
+const PROBES = new Set(["/healthz", "/readyz"]);
 
 /** The API, the dashboard's stream and its files, on one port. */
 export class ApiServer {
   readonly #app: FastifyInstance;
   readonly #stream: EventStream;
   readonly #routes = new Set<string>();
-  readonly #inWork = new RequestsInWork();
+  readonly #inWork = {
+    scrapes: new RequestsInWork(),
+    reads: new RequestsInWork(),
+    changes: new RequestsInWork(),
+  };
   readonly #tlsServers: HttpsServer[] = [];
 
   private constructor(options: ApiServerOptions) {
     // Server-sent events never end by themselves: without forceCloseConnections they would hang the shutdown.
     this.#app = Fastify({
       logger: false,
-      serverFactory: (handler) => this.#newServer(handler, options.tls),
+      serverFactory: (handler) => this.#newServer(handler, options),
       forceCloseConnections: true,
       bodyLimit: REQUEST_BYTES_MAX,
-      requestTimeout: REQUEST_TIMEOUT_MS,
       clientErrorHandler: answerUnreadable,
       // The id of an alarm names its rule and labels. No longer one fits the head of a request.
       routerOptions: { maxParamLength: maxHeaderSize },
@@ -147,8 +155,7 @@ export class ApiServer {
       reply.headers(SECURITY_HEADERS);
       const refusal = hostRefusal(headers.host, [host, ...allowedHosts]);
       if (refusal !== null) throw new ProblemError("unknown_host", refusal);
-      // Streams have a bound of their own.
-      if (routeOptions.url !== "/api/v1/stream") this.#begin(request, reply);
+      this.#begin(request, reply);
       // What is no route of the API are the dashboard's files, which hold nothing of anybody's.
       if (routeOptions.url === undefined) return;
       const operation = rights.require(request);
@@ -172,10 +179,16 @@ export class ApiServer {
   /** `localhost` has two addresses, and then there are two servers. */
   #newServer(
     handler: (request: IncomingMessage, response: ServerResponse) => void,
-    tls: ApiServerOptions["tls"],
+    { tls, requestTimeoutMs = REQUEST_TIMEOUT_MS }: ApiServerOptions,
   ): HttpServer {
-    if (tls === null) return createServer(handler);
-    const server = createTlsServer({ cert: tls.cert, key: tls.key, minVersion: "TLSv1.2" }, handler);
+    // Fastify's own setting is not for servers that it did not make.
+    const limits = {
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(CONNECTIONS_CHECKED_MS, requestTimeoutMs / 2),
+    };
+    if (tls === null) return createServer(limits, handler);
+    const { cert, key } = tls;
+    const server = createTlsServer({ ...limits, cert, key, minVersion: "TLSv1.2" }, handler);
     this.#tlsServers.push(server);
     return server;
   }
@@ -185,8 +198,13 @@ export class ApiServer {
     for (const server of this.#tlsServers) server.setSecureContext({ cert, key, minVersion: "TLSv1.2" });
   }
 
-  #begin(request: FastifyRequest, reply: FastifyReply): void {
-    const done = this.#inWork.begin(request.ip);
+  /** Each kind has its own room: bodies that come slowly keep nobody from looking, nor do looks keep each other from the metrics. */
+  #begin({ ip, method, routeOptions: { url = "" } }: FastifyRequest, reply: FastifyReply): void {
+    // Streams have a bound of their own.
+    if (PROBES.has(url) || url === "/api/v1/stream") return;
+    const { scrapes, reads, changes } = this.#inWork;
+    const kind = url === "/metrics" ? scrapes : method === "GET" || method === "HEAD" ? reads : changes;
+    const done = kind.begin(ip);
     if (done === undefined) {
       reply.header("retry-after", RETRY_AFTER_S);
       throw new ProblemError("too_many_requests", "too many requests wait for their answer; come again");

@@ -14,7 +14,9 @@ export function answerUnreadable(error: Error & { readonly code?: string }, sock
   const answer = problem(PROBLEMS[error.code ?? ""] ?? "bad_request", error.message);
   const line = `${answer.status} ${STATUS_CODES[answer.status]}`;
   const body = JSON.stringify(answer);
+  // Who was answered may go on sending: the other half of the connection is closed too.
   socket.end(
     `HTTP/1.1 ${line}\r\ncontent-type: application/problem+json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
   );
 }

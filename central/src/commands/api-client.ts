@@ -9,7 +9,7 @@ const ANSWER_TIMEOUT_MS = 5_000;
 /** Nothing more comes of what is being sent. */
 const STREAM_SILENT_MS_MAX = 60_000;
 
-/** Asks the running central that a configuration describes, as this machine. Rejects with `service_unreachable`. */
+/** Asks the running central that a configuration describes, as this machine. Rejects with `service_unreachable` where nobody answers. */
 export class ApiClient {
   readonly #url: string;
   readonly #dataFolder: string;
@@ -42,29 +42,19 @@ export class ApiClient {
     }
   }
 
-  /** What it sends as it comes; null where nobody answers at the address. Rejects with `service_unreachable` where it refuses. */
+  /** What it sends as it comes; null where nobody answers at the address. Rejects with `service_refused`. */
   async stream(path: string): Promise<AsyncIterable<Uint8Array> | null> {
     const url = this.#url + path;
     const response = await this.#send(url, { method: "POST", body: null }).catch(() => null);
     if (response === null) return null;
     if (response.statusCode === 200) return response;
-    throw new MillraceError("service_unreachable", {
-      url,
-      reason: `it answered ${await refusalOf(response)}`,
-    });
+    throw refused(url, response.statusCode, await bodyOf(response).catch(() => null));
   }
 
-  /** The answer where it is one, or `service_unreachable` with what went wrong. */
+  /** The answer where it is one. Rejects with `service_refused` too. */
   async get<Answer>(path: string): Promise<Answer> {
     const { status, body } = await this.ask(path);
-    if (status !== 200)
-      throw new MillraceError("service_unreachable", {
-        url: this.#url + path,
-        reason:
-          status === 401
-            ? "it wants a login: this user may not read api.token in central's data folder, or it is another central"
-            : `it answered ${status}`,
-      });
+    if (status !== 200) throw refused(this.#url + path, status, body);
     const answer: Answer = JSON.parse(JSON.stringify(body));
     return answer;
   }
@@ -110,9 +100,12 @@ async function bodyOf(response: IncomingMessage): Promise<unknown> {
   return JSON.parse(Buffer.concat(chunks).toString());
 }
 
-async function refusalOf(response: IncomingMessage): Promise<string> {
-  const status = String(response.statusCode);
-  const body = await bodyOf(response).catch(() => null);
+function refused(url: string, status: number | undefined, body: unknown): MillraceError {
   const isProblem = typeof body === "object" && body !== null && "detail" in body;
-  return isProblem ? `${status}: ${String(body.detail)}` : status;
+  const said = isProblem ? String(body.detail) : "it says no more";
+  const reason =
+    status === 401
+      ? "it wants a login: this user may not read api.token in central's data folder, or it is another central"
+      : said;
+  return new MillraceError("service_refused", { url, status: status ?? 0, reason });
 }

@@ -378,6 +378,16 @@ export const ERROR_TABLE = {
       "check that the program runs, and that `http` in its configuration names this address; where that was changed, one that runs listens on the former address until it is restarted",
     meaning: "A command such as `status` found nobody at the program's address.",
   },
+  service_refused: {
+    domain: "external",
+    retry: "later",
+    exitCode: 1,
+    message: "{url} answered {status}: {reason}",
+    wayOut:
+      "the program runs, and this is its answer: do what it says, or try again where it says so; its log may say more",
+    meaning:
+      "A command such as `status` was not given what it asked for: too many requests wait (429), the program is not ready (503), or it does not know who asks (401).",
+  },
   stop_undurable: {
     domain: "external",
     retry: "later",
