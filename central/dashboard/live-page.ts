@@ -56,6 +56,13 @@ export class LivePage {
 
   readonly hasData = computed(() => this.#shown.value !== null);
   readonly pipeline = computed(() => this.#shown.value?.pipeline ?? NO_PIPELINE);
+  /** Those that are read from streams of records. */
+  readonly recordMetrics = computed(
+    () =>
+      new Set(
+        this.pipeline.value.metrics.flatMap(({ name, records }) => (records === undefined ? [] : [name])),
+      ),
+  );
   readonly isControlAllowed = computed(() => this.#shown.value?.isControlAllowed ?? false);
   readonly agents = computed(() => this.#shown.value?.agents ?? []);
   readonly windows = computed(() => this.#shown.value?.windows ?? NO_WINDOWS);

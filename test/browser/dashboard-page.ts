@@ -75,6 +75,15 @@ export class DashboardPage {
     return this.#page.locator("body").innerText();
   }
 
+  /** By how many pixels something is wider than the page, or than its own panel, in a window of this width. */
+  async overflowAt(width: number): Promise<number> {
+    await this.#page.setViewportSize({ width, height: SIZE.height });
+    const boxes = this.#page.locator("html, .panel");
+    return boxes.evaluateAll((all) =>
+      Math.max(...all.map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)),
+    );
+  }
+
   agentState(agent: string): Promise<string | null> {
     return this.#byId(`agent-${agent}`).getAttribute("data-state");
   }

@@ -42,6 +42,8 @@ export interface MetricView {
   readonly name: string;
   readonly unit: string;
   readonly isLive: boolean;
+  /** Where it is read from a stream of records. */
+  readonly records?: { readonly stream: string };
 }
 
 export interface WindowView {

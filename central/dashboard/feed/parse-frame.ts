@@ -73,7 +73,12 @@ function isText(value: unknown): value is string {
 }
 
 function isMetric(item: unknown): item is MetricView {
-  return isObject(item) && isText(item["name"]) && isText(item["unit"]);
+  return (
+    isObject(item) &&
+    isText(item["name"]) &&
+    isText(item["unit"]) &&
+    (item["records"] === undefined || (isObject(item["records"]) && isText(item["records"]["stream"])))
+  );
 }
 
 function isWindow(item: unknown): item is WindowView {

@@ -61,3 +61,9 @@ test("nobody is waited for in a final window", () => {
     missing: ["alpha-1"],
   });
 });
+
+test("a partition lacks nothing of a window that still runs: it is waited for until it is overdue", () => {
+  const lacks = ["orders/0", "orders/1"];
+  expect(standing({ afterEndMs: -4_000, lacks })).toEqual({ awaitedCount: 2, missing: [] });
+  expect(standing({ afterEndMs: DUE_MS + 1, lacks })).toEqual({ awaitedCount: 0, missing: lacks });
+});

@@ -6,7 +6,7 @@ export const DUE_MS = 10_000;
 
 /** How the agents that have lost nothing of a window and have not passed it are to be told of. */
 export interface Attendance {
-  /** Connected and not due yet: no news. */
+  /** Connected, or a partition, and not due yet: no news. */
   readonly awaitedCount: number;
   /** Away, or overdue. */
   readonly missing: readonly string[];
@@ -26,8 +26,15 @@ export function attendance(
 ): Attendance {
   const { agentsMissing, agentsWithLoss = [] } = completeness;
   const lacking = agentsMissing.filter((agent) => !agentsWithLoss.includes(agent));
+  // Partitions are read by central itself: what keeps it from one stands with its stream.
+  const isAwaited = (name: string) => connected.has(name) || isPartition(name);
   const isOverdue = state === "final" || nowMs - endMs > DUE_MS;
   const connected = new Set(agents.filter((agent) => agent.state === "connected").map(({ agent }) => agent));
-  const missing = isOverdue ? lacking : lacking.filter((agent) => !connected.has(agent));
+  const missing = isOverdue ? lacking : lacking.filter((name) => !isAwaited(name));
   return { awaitedCount: lacking.length - missing.length, missing };
+}
+
+/** `stream/partition`: no agent's name has a slash. */
+function isPartition(name: string): boolean {
+  return name.includes("/");
 }

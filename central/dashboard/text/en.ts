@@ -223,8 +223,11 @@ export const en = {
   "windows.revisionHint": "Revision {revision}",
   "windows.agentsOf": "{reporting} of {expected} agents",
   "windows.soFar": "{reporting} of {expected} agents so far",
+  "windows.partitionsOf": "{reporting} of {expected} partitions",
+  "windows.partitionsSoFar": "{reporting} of {expected} partitions so far",
   "windows.waitingFor": "waiting for {count}",
   "windows.missing": "missing: {names}",
+  "windows.andMore": "{names} and {count} more",
   "windows.lost": "lost some: {names}",
   "windows.coarse": "approximate: {names}",
   "windows.coarseHint":

@@ -220,8 +220,11 @@ export const zhCn: Dictionary = {
   "windows.revisionHint": "第 {revision} 次修订",
   "windows.agentsOf": "代理 {reporting} / {expected}",
   "windows.soFar": "目前 {reporting} / {expected} 个代理",
+  "windows.partitionsOf": "分区 {reporting} / {expected}",
+  "windows.partitionsSoFar": "目前 {reporting} / {expected} 个分区",
   "windows.waitingFor": "还在等 {count} 个",
   "windows.missing": "缺：{names}",
+  "windows.andMore": "{names} 等，另有 {count} 个",
   "windows.lost": "数据有丢失：{names}",
   "windows.coarse": "近似值：{names}",
   "windows.coarseHint":

@@ -146,7 +146,12 @@ function AlarmRow({ alarm, page, speaker }: PanelProps & { readonly alarm: Alarm
         )}
       </div>
       <ActionCell alarm={alarm} speaker={speaker} />
-      <AlarmWindow alarm={alarm} nowMs={nowMs} speaker={speaker} />
+      <AlarmWindow
+        alarm={alarm}
+        isOfRecords={page.recordMetrics.value.has(alarm.metric)}
+        nowMs={nowMs}
+        speaker={speaker}
+      />
       <RecordEvidence alarm={alarm} unit={metricUnit} nowMs={nowMs} speaker={speaker} />
       {hasEvidence && (
         <EvidenceDetails agent={alarm.agent} alarm={alarm.id} nowMs={nowMs} speaker={speaker} />

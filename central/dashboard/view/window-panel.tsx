@@ -3,6 +3,8 @@ import type { WindowResult, WindowState } from "@millrace/stream";
 import { labelsKey } from "@millrace/stream";
 import { attendance } from "../model/attendance.ts";
 import { resultKey } from "../model/live-state.ts";
+import type { TextKey } from "../text/dictionary.ts";
+import { nameList } from "../text/name-list.ts";
 import type { Speaker } from "../text/speaker.ts";
 import { LabelList } from "./label-list.tsx";
 import type { PanelProps } from "./page.tsx";
@@ -215,6 +217,7 @@ function Completeness({ result, page, speaker }: PanelProps & { readonly result:
   const nowMs = page.nowMs.value;
   const { awaitedCount, missing } = attendance(result, page.agents.value, nowMs);
   const isOpen = result.endMs > nowMs;
+  const isOfRecords = page.recordMetrics.value.has(result.metric);
   const hasMarks = agentsExpected > 0 && agentsExpected <= AGENT_MARKS_MAX;
   return (
     <div class={`completeness ${missing.length + agentsWithLoss.length > 0 ? "is-short" : ""}`}>
@@ -244,7 +247,7 @@ function Completeness({ result, page, speaker }: PanelProps & { readonly result:
         )}
       </svg>
       <span>
-        {speaker.text(isOpen && awaitedCount > 0 ? "windows.soFar" : "windows.agentsOf", {
+        {speaker.text(sourcesKey(isOpen && awaitedCount > 0, isOfRecords), {
           reporting: agentsReporting,
           expected: agentsExpected,
         })}
@@ -252,14 +255,14 @@ function Completeness({ result, page, speaker }: PanelProps & { readonly result:
         {missing.length > 0 && (
           <>
             {" — "}
-            <b>{speaker.text("windows.missing", { names: missing.join(", ") })}</b>
+            <b>{speaker.text("windows.missing", { names: nameList(missing, speaker) })}</b>
           </>
         )}
         {agentsWithLoss.length > 0 && (
           <>
             {" — "}
             <b title={speaker.text("windows.lostHint")}>
-              {speaker.text("windows.lost", { names: agentsWithLoss.join(", ") })}
+              {speaker.text("windows.lost", { names: nameList(agentsWithLoss, speaker) })}
             </b>
           </>
         )}
@@ -267,11 +270,17 @@ function Completeness({ result, page, speaker }: PanelProps & { readonly result:
           <>
             {" — "}
             <b title={speaker.text("windows.coarseHint")}>
-              {speaker.text("windows.coarse", { names: agentsCoarse.join(", ") })}
+              {speaker.text("windows.coarse", { names: nameList(agentsCoarse, speaker) })}
             </b>
           </>
         )}
       </span>
     </div>
   );
+}
+
+/** A metric's data comes of agents, or of the partitions of a stream. */
+function sourcesKey(isSoFar: boolean, isOfRecords: boolean): TextKey {
+  if (isOfRecords) return isSoFar ? "windows.partitionsSoFar" : "windows.partitionsOf";
+  return isSoFar ? "windows.soFar" : "windows.agentsOf";
 }
