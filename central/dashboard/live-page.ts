@@ -1,5 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import type { WindowResult } from "@millrace/stream";
+import type { StreamItem } from "./feed/fetch-streams.ts";
 import type { AlarmView, Delta, LedgerView, PipelineView, Snapshot } from "./feed/live-frames.ts";
 import { ServerClock } from "./feed/server-clock.ts";
 import { alarmTransitions } from "./model/alarm-transitions.ts";
@@ -37,6 +38,7 @@ export class LivePage {
   readonly #clock = new ServerClock();
   #state: LiveState | null = null;
   #trendsOf: readonly Trend[] = [];
+  #streams: readonly StreamItem[] = [];
   #isConnected = false;
   #isHidden = false;
 
@@ -54,15 +56,21 @@ export class LivePage {
   readonly trendNowMs = signal(0);
   readonly announcements = signal<readonly AlarmTransition[]>([]);
 
+  /** Of records; as paused as all but alarms. */
+  readonly streams = signal<readonly StreamItem[]>([]);
+
   readonly hasData = computed(() => this.#shown.value !== null);
   readonly pipeline = computed(() => this.#shown.value?.pipeline ?? NO_PIPELINE);
-  /** Those that are read from streams of records. */
+  /** Metrics that are read from streams of records. */
   readonly recordMetrics = computed(
     () =>
       new Set(
         this.pipeline.value.metrics.flatMap(({ name, records }) => (records === undefined ? [] : [name])),
       ),
   );
+  readonly hasStreams = computed(() => this.recordMetrics.value.size > 0);
+  /** What there is to see of agents: nothing where all data is records, and no agent is expected. */
+  readonly hasAgents = computed(() => this.agents.value.length > 0 || !this.hasStreams.value);
   readonly isControlAllowed = computed(() => this.#shown.value?.isControlAllowed ?? false);
   readonly agents = computed(() => this.#shown.value?.agents ?? []);
   readonly windows = computed(() => this.#shown.value?.windows ?? NO_WINDOWS);
@@ -107,6 +115,11 @@ export class LivePage {
     return true;
   }
 
+  takeStreams(streams: readonly StreamItem[]): void {
+    this.#streams = streams;
+    this.tick();
+  }
+
   setConnected(isConnected: boolean): void {
     this.#isConnected = isConnected;
     this.tick();
@@ -125,7 +138,10 @@ export class LivePage {
   /** Brings the screen up to the model and the clock. Called after frames and at least every second. */
   tick(): void {
     if (this.#isHidden) return;
-    if (!this.isPaused.value) this.#shown.value = this.#state;
+    if (!this.isPaused.value) {
+      this.#shown.value = this.#state;
+      this.streams.value = this.#streams;
+    }
     if (this.#state !== null) this.alarms.value = this.#state.alarms;
     const shown = this.#shown.value;
     const nowMs = this.#clock.nowMs(this.#monotonicMs());

@@ -1,6 +1,7 @@
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { LiveStream } from "./feed/live-stream.ts";
+import { fetchStreams } from "./feed/fetch-streams.ts";
 import { fetchSession } from "./feed/session.ts";
 import type { SessionView } from "./feed/session.ts";
 import { LivePage } from "./live-page.ts";
@@ -11,6 +12,7 @@ import { showPlainTexts } from "./view/plain-texts.ts";
 import { readTheme, applyTheme } from "./view/theme.ts";
 
 const TICK_MS = 500;
+const STREAMS_ASKED_MS = 2_000;
 
 const speaker = new Speaker(chooseLanguage(location.search, navigator.languages));
 document.documentElement.lang = speaker.language;
@@ -49,6 +51,13 @@ async function begin(): Promise<void> {
   if (!isLockedOut()) stream.open();
 }
 
+/** Streams of records are not in the frames. */
+async function askStreams(): Promise<void> {
+  if (!page.hasStreams.value || isLockedOut() || document.hidden) return;
+  const streams = await fetchStreams();
+  if (streams !== null) page.takeStreams(streams);
+}
+
 function Doors() {
   if (isLockedOut()) return <LoginForm speaker={speaker} onIn={() => void begin()} />;
   return <Page page={page} speaker={speaker} user={session.value?.user ?? null} onOut={() => void begin()} />;
@@ -57,6 +66,8 @@ function Doors() {
 document.addEventListener("visibilitychange", () => page.setHidden(document.hidden));
 page.setHidden(document.hidden);
 window.setInterval(() => page.tick(), TICK_MS);
+effect(() => void askStreams());
+window.setInterval(() => void askStreams(), STREAMS_ASKED_MS);
 void begin();
 
 const root = document.getElementById("page");

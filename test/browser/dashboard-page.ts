@@ -93,6 +93,12 @@ export class DashboardPage {
     return this.#byId(`agent-${agent}`).locator(`[data-fact=${fact}] dd`).innerText();
   }
 
+  /** What stands of a stream of records, on one line. */
+  async stream(stream: string): Promise<string> {
+    const [text = ""] = await this.#byId(`stream-${stream}`).allInnerTexts();
+    return text.replaceAll(/\s+/g, " ").trim();
+  }
+
   /** What is in maintenance at an agent, on one line. */
   async maintenance(agent: string): Promise<string> {
     const lines = await this.#byId(`maintenance-${agent}`).allInnerTexts();

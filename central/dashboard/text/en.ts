@@ -20,6 +20,8 @@ export const en = {
   "total.alarms": "Active alarms",
   "total.alarmsNone": "none",
   "total.received": "Readings received",
+  "total.records": "Records received",
+  "total.ofRecords": "rejected: {rejected}",
   "total.merged": "Merged into windows",
   "total.tooLate": "too late: {count}",
 
@@ -121,6 +123,9 @@ export const en = {
   "system.storeHeld": "a second process came with the store of agent {agent} and was refused",
   "system.sequenceGap": "{count} batches of agent {agent} never arrived, and it holds them no longer",
   "system.dataLoss": "{count} readings of {agent} are lost, or in no window",
+  "system.recordLoss":
+    "{count} records of partition {agent} are in no window: gone, unreadable, too late or too far ahead of the clock",
+  "system.partitionAnew": "partition {agent} began anew: what it had, and central had not read, is lost",
   "system.clockAhead":
     "the clock of agent {agent} is {by} ahead: set the one that is wrong, the agent's or central's",
   "system.clockBehind":
@@ -180,6 +185,25 @@ export const en = {
   "agents.reported.pipelineRefusedReason": "why refused",
   "agents.reported.yes": "yes",
   "agents.reported.no": "no",
+
+  "streams.title": "Streams of records",
+  "streams.asking": "Asking central…",
+  "streams.partitions": "partitions: {count}",
+  "streams.state.posted": "posted over HTTP",
+  "streams.state.starting": "starting",
+  "streams.state.no_topic": "no topic",
+  "streams.state.reading": "reading",
+  "streams.state.trouble": "cannot be read",
+  "streams.state.stopped": "stopped",
+  "streams.lag": "Lag",
+  "streams.received": "Received",
+  "streams.aggregated": "In windows",
+  "streams.duplicates": "Duplicates",
+  "streams.rejected": "Rejected",
+  "streams.tooLate": "Too late",
+  "streams.setAside": "Set aside",
+  "streams.lost": "Lost",
+  "streams.noEffect": "No effect",
 
   "trends.title": "Live",
   "trends.none": "No window reads any metric yet",
@@ -251,6 +275,7 @@ export const en = {
   "help.theme": "Theme: system, light, dark",
   "help.alarms": "Go to alarms",
   "help.agents": "Go to agents",
+  "help.streams": "Go to streams of records",
   "help.trends": "Go to live charts",
   "help.windows": "Go to windows",
   "help.help": "This help",

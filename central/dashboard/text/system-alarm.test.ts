@@ -38,3 +38,11 @@ test("a rule of the pipeline with such a name, and a kind that the page does not
   expect(systemAlarmText(alarm("brand_new"), chinese)).toBeNull();
   expect(systemAlarmText(alarm("toString"), chinese)).toBeNull();
 });
+
+test("what a partition of a stream has lost are records of it, and it is no agent", () => {
+  const english = new Speaker("en", "UTC");
+  const lost = { ...alarm("data_loss", { value: 1 }), agent: "nab/0" };
+  expect(systemAlarmText(lost, english)).toMatch(/^1 records of partition nab\/0 /);
+  expect(systemAlarmText({ ...lost, value: 0 }, english)).toMatch(/^partition nab\/0 began anew/);
+  expect(systemAlarmText(lost, chinese)).toMatch(/分区 nab\/0 /);
+});

@@ -27,7 +27,9 @@ function raisedKey({ rule, agent, value }: SystemAlarm): TextKey | null {
     case "sequence_gap":
       return "system.sequenceGap";
     case "data_loss":
-      return "system.dataLoss";
+      if (!agent.includes("/")) return "system.dataLoss";
+      // No agent's name has a slash: it is a partition of a stream of records.
+      return value > 0 ? "system.recordLoss" : "system.partitionAnew";
     case "clock_disagrees":
       if (agent === "") return "system.centralAhead";
       return value > 0 ? "system.clockAhead" : "system.clockBehind";

@@ -10,6 +10,7 @@ const KEYS: readonly (readonly [string, TextKey])[] = [
   ["a", "help.alarms"],
   ["c", "help.trends"],
   ["s", "help.agents"],
+  ["r", "help.streams"],
   ["w", "help.windows"],
   ["t", "help.theme"],
   ["?", "help.help"],

@@ -1,6 +1,7 @@
 import type { ConnectionState } from "../live-page.ts";
 import { logOut } from "../feed/session.ts";
 import type { Speaker } from "../text/speaker.ts";
+import { recordSums } from "../model/record-sums.ts";
 import { severityLevel } from "../model/severity-level.ts";
 import { isHelpOpen } from "./page-keys.ts";
 import type { PageProps, PanelProps } from "./page.tsx";
@@ -135,18 +136,27 @@ function Totals({ page, speaker }: PanelProps) {
   const active = page.activeAlarms.value;
   const gravest = active[0];
   const ledger = page.ledger.value;
+  const records = recordSums(page.streams.value);
   return (
     <dl class="totals">
-      <div class={sites.sitesReporting < sites.sitesExpected ? "is-short" : ""} data-testid="sites-reporting">
-        <dt>{speaker.text("total.sites")}</dt>
-        <dd>
-          <b>{speaker.count(sites.sitesReporting)}</b>{" "}
-          <span>{speaker.text("total.ofExpected", { count: sites.sitesExpected })}</span>
-        </dd>
-        <dd class="detail">
-          {speaker.text("total.agents", { reporting: sites.agentsReporting, expected: sites.agentsExpected })}
-        </dd>
-      </div>
+      {page.hasAgents.value && (
+        <div
+          class={sites.sitesReporting < sites.sitesExpected ? "is-short" : ""}
+          data-testid="sites-reporting"
+        >
+          <dt>{speaker.text("total.sites")}</dt>
+          <dd>
+            <b>{speaker.count(sites.sitesReporting)}</b>{" "}
+            <span>{speaker.text("total.ofExpected", { count: sites.sitesExpected })}</span>
+          </dd>
+          <dd class="detail">
+            {speaker.text("total.agents", {
+              reporting: sites.agentsReporting,
+              expected: sites.agentsExpected,
+            })}
+          </dd>
+        </div>
+      )}
       <div data-testid="active-alarms">
         <dt>{speaker.text("total.alarms")}</dt>
         <dd>
@@ -159,22 +169,37 @@ function Totals({ page, speaker }: PanelProps) {
             : speaker.text(`severity.${severityLevel(gravest.severity)}`)}
         </dd>
       </div>
-      <div data-testid="ledger-received">
-        <dt>{speaker.text("total.received")}</dt>
-        <dd>
-          <b>{speaker.count(ledger.received)}</b>
-        </dd>
-        <dd class="detail">{speaker.text("total.tooLate", { count: ledger.tooLate })}</dd>
-      </div>
-      <div data-testid="ledger-merged">
-        <dt>{speaker.text("total.merged")}</dt>
-        <dd>
-          <b>{speaker.count(ledger.merged)}</b>
-        </dd>
-        <dd class="detail">
-          {ledger.received > 0 ? `${speaker.decimal(percentDown(ledger.merged, ledger.received), 2)} %` : "–"}
-        </dd>
-      </div>
+      {page.hasStreams.value && (
+        <div data-testid="records-received">
+          <dt>{speaker.text("total.records")}</dt>
+          <dd>
+            <b>{speaker.count(records.received)}</b>
+          </dd>
+          <dd class="detail">{speaker.text("total.ofRecords", { rejected: records.rejected })}</dd>
+        </div>
+      )}
+      {page.hasAgents.value && (
+        <>
+          <div data-testid="ledger-received">
+            <dt>{speaker.text("total.received")}</dt>
+            <dd>
+              <b>{speaker.count(ledger.received)}</b>
+            </dd>
+            <dd class="detail">{speaker.text("total.tooLate", { count: ledger.tooLate })}</dd>
+          </div>
+          <div data-testid="ledger-merged">
+            <dt>{speaker.text("total.merged")}</dt>
+            <dd>
+              <b>{speaker.count(ledger.merged)}</b>
+            </dd>
+            <dd class="detail">
+              {ledger.received > 0
+                ? `${speaker.decimal(percentDown(ledger.merged, ledger.received), 2)} %`
+                : "–"}
+            </dd>
+          </div>
+        </>
+      )}
     </dl>
   );
 }

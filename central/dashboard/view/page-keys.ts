@@ -15,6 +15,7 @@ export function toggleTable(metric: string): void {
 const PANEL_KEYS: ReadonlyMap<string, string> = new Map([
   ["a", "alarms"],
   ["s", "agents"],
+  ["r", "streams"],
   ["c", "trends"],
   ["w", "windows"],
 ]);

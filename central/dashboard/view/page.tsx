@@ -7,6 +7,7 @@ import { Announcer } from "./announcer.tsx";
 import { HelpDialog } from "./help-dialog.tsx";
 import { PageHeader } from "./page-header.tsx";
 import { onKeys } from "./page-keys.ts";
+import { StreamPanel } from "./stream-panel.tsx";
 import { TrendPanel } from "./trend-panel.tsx";
 import { WindowPanel } from "./window-panel.tsx";
 
@@ -33,7 +34,10 @@ export function Page({ page, speaker, user, onOut }: PageProps) {
       <main class="panels">
         <AlarmPanel page={page} speaker={speaker} />
         <TrendPanel page={page} speaker={speaker} />
-        <AgentPanel page={page} speaker={speaker} />
+        <div class="sources">
+          {page.hasAgents.value && <AgentPanel page={page} speaker={speaker} />}
+          {page.hasStreams.value && <StreamPanel page={page} speaker={speaker} />}
+        </div>
         <WindowPanel page={page} speaker={speaker} />
       </main>
       <Announcer page={page} speaker={speaker} />

@@ -1,14 +1,8 @@
 // What `millrace-central status` says beside the table of agents.
 import type { ToldMaintenance } from "@millrace/wire";
 import { expect, test } from "vitest";
-import {
-  completeToMs,
-  damageText,
-  logLossText,
-  maintenanceText,
-  pipelineText,
-  sinkText,
-} from "./status-command.ts";
+import { completeToMs } from "../records/complete-to-ms.ts";
+import { damageText, logLossText, maintenanceText, pipelineText, sinkText } from "./status-command.ts";
 
 test("what is in maintenance stands with its agent, its times and who said so; nothing where nothing is", () => {
   expect(maintenanceText([{ agent: "alpha-1" }, { agent: "beta-1", maintenance: [] }])).toBe("");

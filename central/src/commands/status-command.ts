@@ -7,7 +7,8 @@ import type { AgentView } from "../agents/agent-view.ts";
 import type { AlarmView } from "../alarms/alarm-view.ts";
 import type { LedgerTotals } from "../ledger/central-ledger.ts";
 import { pipelineVersion } from "../requests/pipeline-version.ts";
-import type { RecordPartitionView, RecordStreamView } from "../records/record-stream-view.ts";
+import { completeToMs } from "../records/complete-to-ms.ts";
+import type { RecordStreamView } from "../records/record-stream-view.ts";
 import type { SinkView } from "../sinks/sink-view.ts";
 import { ApiClient } from "./api-client.ts";
 import { CONFIG_FLAG, JSON_FLAG } from "./config-flag.ts";
@@ -214,17 +215,6 @@ function activeCount(alarms: readonly AlarmView[]): string {
   const historicalCount = alarms.filter(({ isHistorical }) => isHistorical).length;
   const active = count(alarms.length - historicalCount, "active alarm");
   return historicalCount === 0 ? active : `${active}, ${historicalCount} historical`;
-}
-
-/** How far all of a stream is complete; null while a partition has something to be read, and nothing of it has been. */
-export function completeToMs(
-  partitions: readonly Pick<RecordPartitionView, "watermarkMs" | "isIdle">[],
-): number | null {
-  let slowestMs = Infinity;
-  for (const { watermarkMs, isIdle } of partitions)
-    if (watermarkMs !== null) slowestMs = Math.min(slowestMs, watermarkMs);
-    else if (!isIdle) return null;
-  return slowestMs === Infinity ? null : slowestMs;
 }
 
 function recordTable(streams: readonly RecordStreamView[]): string {
