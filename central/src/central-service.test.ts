@@ -268,6 +268,32 @@ test("a second central that cannot start has not shut the first one out of their
   expect(clientCount).toBe(0);
 });
 
+test("a broker of others that refuses central, or is away, is named where it is asked whether it takes data", async () => {
+  // MQTT 5, 3.2: CONNACK, reason 0x87, not authorized.
+  const broker = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => socket.end(Uint8Array.of(0x20, 3, 0, 0x87, 0)));
+  });
+  await new Promise<void>((resolve) => void broker.listen(0, "127.0.0.1", resolve));
+  const address = broker.address();
+  const url = `mqtt://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`;
+  const [username, password] = ["central", "wrong"];
+  const config = configOf(temporaryFolder());
+  const login = { username, password, ca: null, cert: null, key: null };
+  const { apiPort } = await startService(config.dataFolder, {
+    ...config,
+    intake: { ...config.intake, broker: { url, group: "central", clientId: "central", ...login } },
+  });
+  const ready = async () => {
+    const answer = await fetch(`http://127.0.0.1:${apiPort}/readyz`);
+    return `${answer.status} ${await answer.text()}`;
+  };
+  await vi.waitFor(async () => expect(await ready()).toMatch(/^503 .*the broker mqtt:.*Not authorized/));
+  expect((await fetch(`http://127.0.0.1:${apiPort}/healthz`)).status).toBe(200);
+  await new Promise((resolve) => broker.close(resolve));
+  await vi.waitFor(async () => expect(await ready()).toMatch(/^503 .*ECONNREFUSED/), { timeout: 15_000 });
+});
+
 test("other agents, users and tokens are taken over while it runs; what waits for the next start is named", async () => {
   const folder = temporaryFolder();
   const service = await startService(folder);

@@ -172,6 +172,7 @@ export class CentralService {
             broker: brokerIntake?.view ?? null,
           }),
         windowGauges: () => scraped?.families() ?? [],
+        intakeObstacle: () => brokerIntake?.obstacle ?? null,
         clock: systemClock,
         random: systemRandom,
         log: log.child("api"),

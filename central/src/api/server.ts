@@ -55,6 +55,8 @@ export interface ApiServerOptions {
   readonly refreshMetrics: () => void;
   /** Of windows, shown behind the metrics. */
   readonly windowGauges: () => readonly GaugeFamily[];
+  /** What keeps agents from coming to a central that takes data itself; null: nothing. */
+  readonly intakeObstacle: () => string | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

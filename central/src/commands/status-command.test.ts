@@ -2,7 +2,14 @@
 import type { ToldMaintenance } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { completeToMs } from "../records/complete-to-ms.ts";
-import { damageText, logLossText, maintenanceText, pipelineText, sinkText } from "./status-command.ts";
+import {
+  damageText,
+  logLossText,
+  maintenanceText,
+  pipelineText,
+  reasonIn,
+  sinkText,
+} from "./status-command.ts";
 
 test("what is in maintenance stands with its agent, its times and who said so; nothing where nothing is", () => {
   expect(maintenanceText([{ agent: "alpha-1" }, { agent: "beta-1", maintenance: [] }])).toBe("");
@@ -82,4 +89,11 @@ test("a stream of which a partition has not been read is complete to nothing; on
   expect(completeToMs([read, { watermarkMs: null, isIdle: true }])).toBe(7_000);
   expect(completeToMs([read, { watermarkMs: null, isIdle: false }])).toBeNull();
   expect(completeToMs([])).toBeNull();
+});
+
+test("why central is not ready is told", () => {
+  expect(reasonIn({ isReady: false, reason: "the broker mqtt://b: Not authorized" })).toBe(
+    ": the broker mqtt://b: Not authorized",
+  );
+  expect([reasonIn({ isReady: false, reason: "" }), reasonIn(null)]).toEqual(["", ""]);
 });

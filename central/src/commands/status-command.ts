@@ -104,7 +104,7 @@ export const STATUS_COMMAND: Command = {
       ),
     );
     if (isReady(health)) return 0;
-    output.err("central is not ready\n");
+    output.err(`central is not ready${reasonIn(health)}\n`);
     return 1;
   },
 };
@@ -265,6 +265,12 @@ function recordTable(streams: readonly RecordStreamView[]): string {
 
 function isReady(health: unknown): boolean {
   return typeof health === "object" && health !== null && "isReady" in health && health.isReady === true;
+}
+
+/** Behind what it is a reason of; empty where none is told. */
+export function reasonIn(health: unknown): string {
+  const isTold = typeof health === "object" && health !== null && "reason" in health;
+  return isTold && typeof health.reason === "string" && health.reason !== "" ? `: ${health.reason}` : "";
 }
 
 /** Which one runs, and whether the agent has refused another since. */

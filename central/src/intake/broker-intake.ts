@@ -64,6 +64,11 @@ export class BrokerIntake {
     return { isConnected: this.#reason === "", reason: this.#reason };
   }
 
+  /** What keeps agents from coming by it; null: nothing. */
+  get obstacle(): string | null {
+    return this.#reason === "" ? null : `the broker ${this.#options.broker.url}: ${this.#reason}`;
+  }
+
   /** Connects, and goes on for ever. */
   start(): void {
     const { broker, log } = this.#options;

@@ -102,6 +102,7 @@ async function listen(isControlAllowed = true) {
     metrics: new Metrics(),
     refreshMetrics: () => {},
     windowGauges: () => [],
+    intakeObstacle: () => null,
     clock: systemClock,
     random: systemRandom,
     access: access(),

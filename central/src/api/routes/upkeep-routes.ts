@@ -15,13 +15,15 @@ interface UpkeepRoutesOptions {
   readonly refreshMetrics: () => void;
   /** Of windows, shown behind the metrics. */
   readonly windowGauges: () => readonly GaugeFamily[];
+  /** What keeps agents from coming to a central that takes data itself; null: nothing. */
+  readonly intakeObstacle: () => string | null;
   readonly log: Logger;
 }
 
 /** For whoever looks after central, and for their programs: health, metrics, sinks, backups, the description of all this. */
 export function addUpkeepRoutes(
   app: FastifyInstance,
-  { reader, sinks, metrics, refreshMetrics, windowGauges, log }: UpkeepRoutesOptions,
+  { reader, sinks, metrics, refreshMetrics, windowGauges, intakeObstacle, log }: UpkeepRoutesOptions,
 ): void {
   /** One at a time: each holds the store as it was at its beginning. */
   let isBackingUp = false;
@@ -47,9 +49,11 @@ export function addUpkeepRoutes(
       .send({ isAlive, reason });
   });
   app.get("/readyz", async (_request, reply) => {
-    const { isReady, reason } = reader.health();
+    const health = reader.health();
+    const obstacle = health.isReady ? intakeObstacle() : null;
+    const isReady = health.isReady && obstacle === null;
     return noStore(reply)
       .code(isReady ? 200 : 503)
-      .send({ isReady, reason });
+      .send({ isReady, reason: obstacle ?? health.reason });
   });
 }
