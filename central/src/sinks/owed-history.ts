@@ -101,7 +101,7 @@ export class OwedHistory {
     return changedFromMs;
   }
 
-  /** How many were left out, and are still to be read. */
+  /** How many were left out, and are still to be read; fewer will be where several are of one key. */
   get count(): number {
     return (this.#pass?.count ?? 0) + (this.#next?.count ?? 0);
   }

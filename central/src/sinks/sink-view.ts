@@ -10,7 +10,7 @@ export interface SinkView {
   readonly waiting: number;
   /** How long the longest of them waits; 0 where none does. */
   readonly waitingMs: number;
-  /** Revisions that were left out while too much waited, and are still to be read from the history. */
+  /** Revisions that were left out while too much waited, and are still to be read from the history; of a window only the latest is. */
   readonly owed: number;
   /** For how long something is to be read from there, be it those or, after a start or a loss, all of it; 0 where nothing is. */
   readonly owedMs: number;

@@ -384,7 +384,7 @@ export const METRIC_TABLE = {
   millrace_central_sink_owed: {
     type: "gauge",
     labels: ["sink"],
-    help: "Revisions that were left out while too much waited for a sink, and are still to be read from the history.",
+    help: "Revisions that were left out while too much waited for a sink, and are still to be read from the history; of a window only the latest is.",
   },
   millrace_central_sink_owed_seconds: {
     type: "gauge",
