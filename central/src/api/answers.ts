@@ -440,7 +440,9 @@ const seriesPage = z.strictObject({
   level: text.describe("The level of the history that answered."),
   keptFromMs: ms
     .nullable()
-    .describe("Before this nothing is kept at that level; null: nothing was dropped yet."),
+    .describe(
+      "Before this that level tells nothing: it was dropped, or panes were longer; null: it has all.",
+    ),
   pendingFromMs: ms
     .nullable()
     .describe("From here on late data waits to be rolled up, within about a minute; null: none does."),

@@ -1,4 +1,6 @@
+import { HISTORY_LEVELS } from "@millrace/stream";
 import type { WindowSpec } from "@millrace/stream";
+import type { SeededRandom } from "@millrace/testkit";
 import { expect } from "vitest";
 import { START_MS } from "./history-world.test-support.ts";
 import type { HistoryWorld, Reading } from "./history-world.test-support.ts";
@@ -75,4 +77,44 @@ export async function expectTruth(world: HistoryWorld): Promise<void> {
     if (stepMs < paneMs) continue;
     expect(await shown(world, stepMs), `step ${stepMs}`).toEqual(batch(world.taken, stepMs, paneMs));
   }
+}
+
+/** Every level has in any range that it claims what the coarser ones have in it. To be asked once nothing is to be rolled up. */
+export async function expectZoomsAgree(world: HistoryWorld, random: SeededRandom): Promise<number> {
+  let claims = 0;
+  for (const { bucketMs } of HISTORY_LEVELS.slice(1)) {
+    const agoMs = bucketMs === DAY_MS ? 4 * DAY_MS : Math.min(4 * DAY_MS, 2_000 * bucketMs);
+    const fromMs = Math.floor((world.nowMs - random.integer(0, agoMs)) / bucketMs) * bucketMs;
+    const range = { fromMs, toMs: fromMs + (bucketMs === DAY_MS ? 1 : random.integer(1, 20)) * bucketMs };
+    const coarse = await sums(world, range, bucketMs);
+    for (const { bucketMs: stepMs, name } of HISTORY_LEVELS) {
+      if (stepMs >= bucketMs) break;
+      const fine = await sums(world, range, stepMs);
+      if (coarse.stepMs !== bucketMs || fine.stepMs !== stepMs) continue;
+      claims += 1;
+      expect([name, range, fine.byMachine]).toEqual([name, range, coarse.byMachine]);
+    }
+  }
+  return claims;
+}
+
+/** Of each machine in the whole range; the step is longer than asked for where levels with shorter ones do not claim it. */
+async function sums(
+  world: HistoryWorld,
+  range: { readonly fromMs: number; readonly toMs: number },
+  stepMs: number,
+) {
+  const page = await world.page({ ...range, stepMs });
+  const byMachine: Record<string, Point> = {};
+  for (const { labels, startMs, values } of page.series) {
+    const whole = { count: 0, min: Infinity, max: -Infinity, sum: 0 };
+    for (const index of startMs.keys()) {
+      whole.count += values["count"][index] ?? NaN;
+      whole.min = Math.min(whole.min, values["min"][index] ?? NaN);
+      whole.max = Math.max(whole.max, values["max"][index] ?? NaN);
+      whole.sum += values["sum"][index] ?? NaN;
+    }
+    byMachine[labels["machine"]] = whole;
+  }
+  return { stepMs: page.stepMs, byMachine };
 }

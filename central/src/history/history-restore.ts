@@ -101,6 +101,8 @@ export class HistoryRestore {
       this.series.set(key, series);
       series.rolledToMs = record?.rolledToMs ?? -Infinity;
       series.droppedToMs = record?.droppedToMs ?? -Infinity;
+      series.filledFromMs = record?.filledFromMs ?? {};
+      series.noteUnfilled(record?.paneMs ?? 0);
     }
   }
 
@@ -250,11 +252,12 @@ export class HistoryRestore {
     return null;
   }
 
-  /** Panes are longer than a day now: nothing is told of how they are dropped. */
+  /** Panes are longer than a day now: nothing is told of how they are dropped, nor how long they were. */
   #forgetPanes(key: string): void {
     const record = this.#records.get(key);
-    if (record !== undefined && record !== null && record.paneMs !== null)
-      this.#changes.push(SERIES.put(HISTORY_KEYS.series(key), { ...record, paneMs: null }));
+    if (record === undefined || record === null || record.paneMs === null) return;
+    const filledFromMs = this.series.get(key)?.filledFromMs;
+    this.#changes.push(SERIES.put(HISTORY_KEYS.series(key), { ...record, filledFromMs, paneMs: null }));
   }
 }
 

@@ -8,6 +8,7 @@ import { chunkPlaceOf, chunksBetween, HISTORY_KEYS } from "./history-keys.ts";
 import {
   batch,
   DAY_MS,
+  expectZoomsAgree,
   HOUR_MS,
   MINUTE_MS,
   reading,
@@ -136,28 +137,35 @@ async function through(eras: readonly (readonly WindowSpec[])[]) {
   );
   await world.take(readings);
   await world.pass(2 * HOUR_MS, MINUTE_MS);
+  let longestMs = world.view.layout.paneMs;
   for (const windows of eras.slice(1)) {
     await world.restart(windows);
     // What is moved goes by where its pane began.
     const { paneMs } = world.view.layout;
+    longestMs = Math.max(longestMs, paneMs);
     readings = readings.map((each) => ({ ...each, timeMs: Math.floor(each.timeMs / paneMs) * paneMs }));
     await world.settle();
     await world.pass(HOUR_MS, MINUTE_MS);
   }
-  return { world, readings };
+  return { world, readings, longestMs };
 }
 
 test.each(ERAS)(
   "panes become %s: hours and days are those of all readings, late ones too",
   async (_, eras) => {
-    const { world, readings } = await through(eras);
+    const { world, readings, longestMs } = await through(eras);
+    // Of a time in which panes are longer days answer.
+    const hoursMs = longestMs > HOUR_MS ? DAY_MS : HOUR_MS;
     for (const minutes of [[], [20], [2, 33, 47, 63, 77]]) {
       const late = minutes.map((minute) => reading(START_MS + minute * MINUTE_MS, 1, "m1"));
       await world.take(late);
       readings.push(...late);
       await world.settle();
-      for (const stepMs of [HOUR_MS, DAY_MS])
-        expect(await shown(world, stepMs)).toEqual(batch(readings, stepMs, world.view.layout.paneMs));
+      for (const [stepMs, answeredMs] of [
+        [HOUR_MS, hoursMs],
+        [DAY_MS, DAY_MS],
+      ])
+        expect(await shown(world, stepMs)).toEqual(batch(readings, answeredMs, world.view.layout.paneMs));
     }
   },
 );
@@ -235,6 +243,7 @@ test.each([UNLIMITED, { ...UNLIMITED, "1s": SHORT, "10s": SHORT, "1m": SHORT, "1
         expect([seed, await shown(world, DAY_MS)]).toEqual([seed, batch(told, DAY_MS, SECOND_MS)]);
         if (limits === UNLIMITED)
           expect(await shown(world, HOUR_MS)).toEqual(batch(told, HOUR_MS, SECOND_MS));
+        await expectZoomsAgree(world, random);
       }
     }
   },
@@ -252,7 +261,8 @@ async function rolledUp(world: HistoryWorld): Promise<Record<string, number>> {
   return counts;
 }
 
-test("panes become shorter and longer by chance: nothing that is rolled up goes, and nothing counts twice", async () => {
+test("panes become shorter and longer by chance: nothing that is rolled up goes, nothing counts twice, and all zooms agree", async () => {
+  let claims = 0;
   const sizesMs = [1, 7, 60, 900, 1_500, 3_600, 21_600, 172_800].map((seconds) => seconds * SECOND_MS);
   for (let seed = 1; seed <= 10; seed++) {
     const random = new SeededRandom(seed);
@@ -268,13 +278,15 @@ test("panes become shorter and longer by chance: nothing that is rolled up goes,
       for (const [group, count] of Object.entries(before))
         expect([seed, turn, now[group] >= count]).toEqual([seed, turn, true]);
       expect(await total(world, DAY_MS)).toBeLessThanOrEqual(world.taken.length);
+      claims += await expectZoomsAgree(world, random);
       before = now;
       if (random.next() < 0.7) await world.restart(pick());
     }
   }
+  expect(claims).toBeGreaterThan(300);
 });
 
-test("panes become shorter and longer by chance, at any time, while none of them is final: every reading counts once", async () => {
+test("panes become shorter and longer by chance, at any time, while none of them is final: every reading counts once, at every zoom", async () => {
   const sizesMs = [1, 7, 60, 900, 1_500, 3_600, 21_600].map((seconds) => seconds * SECOND_MS);
   const held = (windows: readonly WindowSpec[]) =>
     windows.map((window) => ({ ...window, latenessMs: 100 * DAY_MS }));
@@ -289,6 +301,7 @@ test("panes become shorter and longer by chance, at any time, while none of them
       if (turn % 30 > 0) continue;
       await world.settle();
       expect([seed, turn, await total(world, DAY_MS)]).toEqual([seed, turn, world.taken.length]);
+      await expectZoomsAgree(world, random);
     }
   }
 });

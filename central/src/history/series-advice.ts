@@ -17,7 +17,7 @@ export interface RangeAsked {
 
 export interface AskedSeries extends RangeAsked {
   readonly levels: readonly HistoryLevel[];
-  readonly keptFromMs: KeptFrom;
+  readonly wholeFromMs: KeptFrom;
   readonly groupCount: number;
 }
 
@@ -37,7 +37,7 @@ export function seriesAdvice(asked: AskedSeries, step: SeriesStep): string | nul
   if (groupCount <= groupsMax) return null;
   const points = Math.round(lengthOf(gridOf(asked, step.stepMs)) / step.stepMs);
   const groupsAt = (stepMs: number) =>
-    groupsThatFit(asked, seriesStep({ ...asked, stepMs, maxPoints: 1 }, asked.levels, asked.keptFromMs));
+    groupsThatFit(asked, seriesStep({ ...asked, stepMs, maxPoints: 1 }, asked.levels, asked.wholeFromMs));
   const fitting = STEPS_MS.filter((stepMs) => groupCount <= groupsAt(stepMs));
   const stepMs = fitting.find((each) => each > step.stepMs) ?? fitting.at(-1);
   const ways = stepMs === undefined ? [] : [`step=${formatDuration(stepMs)}`];

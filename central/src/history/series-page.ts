@@ -39,7 +39,7 @@ export interface SeriesPage {
   readonly stepMs: number;
   /** The level that answered. */
   readonly level: string;
-  /** Before this nothing is kept at that level; null: nothing was dropped yet. */
+  /** Before this that level tells nothing: it was dropped, or panes were longer than its buckets; null: it has all. */
   readonly keptFromMs: number | null;
   /** From here on late data waits to be rolled up, within about a minute; null: none does. */
   readonly pendingFromMs: number | null;

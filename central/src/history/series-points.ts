@@ -48,14 +48,14 @@ export class SeriesPoints {
     return this.#isThere.length;
   }
 
-  /** Merges what is in the grid's range of rows with the same fields. */
-  addAll(rows: HistoryRows): void {
+  /** Merges what is in the grid's range of rows with the same fields, and begins at `firstMs` or later. */
+  addAll(rows: HistoryRows, firstMs: number): void {
     const { fromMs, toMs, stepMs } = this.#grid;
     const { accumulators, offsets, stride } = this.#fields;
     const { starts } = rows;
     const states = offsets.map((offset) => ({ from: rows.state, stride, offset }));
     const merged: number[] = [];
-    for (let row = rows.firstFrom(fromMs); row < starts.length && starts[row] < toMs;) {
+    for (let row = rows.firstFrom(Math.max(fromMs, firstMs)); row < starts.length && starts[row] < toMs;) {
       const point = Math.floor((starts[row] - fromMs) / stepMs);
       const endMs = Math.min(fromMs + (point + 1) * stepMs, toMs);
       merged.length = 0;

@@ -68,13 +68,13 @@ export class SeriesReader {
         reason: "bad_request",
         detail: "cursor is not that of a page of this metric by these labels: leave it out to begin anew",
       };
-    const { keptFromMs } = series;
-    const step = seriesStep(query, series.levels, keptFromMs);
+    const { wholeFromMs } = series;
+    const step = seriesStep(query, series.levels, wholeFromMs);
     const { level, stepMs } = step;
     const grid = gridOf(query, stepMs);
     const groups = groupsFor(query, series);
     const { fromMs, toMs } = query;
-    const asked = { fromMs, toMs, levels: series.levels, keptFromMs, groupCount: groups.length };
+    const asked = { fromMs, toMs, levels: series.levels, wholeFromMs, groupCount: groups.length };
     const detail = seriesAdvice(asked, step);
     if (detail !== null) return { reason: "too_much", detail };
     const points = await this.#points({ series, level, grid, groups: new Set(groups), values });
@@ -85,7 +85,7 @@ export class SeriesReader {
       by: series.by,
       stepMs,
       level: level.name,
-      keptFromMs: keptFromMs[level.name],
+      keptFromMs: wholeFromMs[level.name],
       pendingFromMs,
       series: await columnsOf(points, series.by, values),
       cursor: groups.length < query.limit ? null : (groups.at(-1) ?? null),
@@ -122,6 +122,7 @@ export class SeriesReader {
   /** What the chunks have. */
   async #rolled(asked: Asked): Promise<Map<string, SeriesPoints>> {
     const { series, level, grid, values: wanted } = asked;
+    const fromMs = Math.max(grid.fromMs, series.wholeFromMs[level.name] ?? -Infinity);
     const points = new Map<string, SeriesPoints>();
     let fields = series.view === null ? null : fieldsOf(series.view.layout.accumulators, wanted);
     const chunks = new ChunkReader(level, (from) => (fields ??= fieldsOf(from.accumulators, wanted)));
@@ -129,7 +130,7 @@ export class SeriesReader {
       for (const [index, bytes] of values.entries()) {
         const { group, startMs } = places[index];
         const chunk = bytes === undefined ? null : chunks.read(bytes, startMs);
-        if (chunk !== null) addChunk(points, grid, group, chunk);
+        if (chunk !== null) addChunk(points, { grid, fromMs, group }, chunk);
       }
     return points;
   }
@@ -259,14 +260,13 @@ interface Asked {
 
 function addChunk(
   points: Map<string, SeriesPoints>,
-  grid: StepGrid,
-  group: string,
+  { grid, fromMs, group }: { readonly grid: StepGrid; readonly fromMs: number; readonly group: string },
   { rows, rolledToMs }: HistoryChunk,
 ): void {
   let own = points.get(group);
   if (own === undefined) points.set(group, (own = new SeriesPoints(rows.fields, grid)));
   own.rolledToMs = Math.max(own.rolledToMs, rolledToMs);
-  own.addAll(rows);
+  own.addAll(rows, fromMs);
 }
 
 /** The series with the labels asked for, or with the fewest that have those of the group. */

@@ -1,4 +1,6 @@
 import { StoredJson } from "../store/stored-json.ts";
+import { FILLED_FROM_SHAPE } from "./filled-from.ts";
+import type { FilledFrom } from "./filled-from.ts";
 
 /** What is stored of a series of the history. */
 export interface SeriesRecord {
@@ -10,6 +12,8 @@ export interface SeriesRecord {
   readonly droppedToMs?: number | null;
   /** The size of its panes; null: they were longer than a day meanwhile. Absent in the store of an earlier build. */
   readonly paneMs?: number | null;
+  /** Absent in the store of an earlier build. */
+  readonly filledFromMs?: FilledFrom;
 }
 
 export const SERIES = new StoredJson<SeriesRecord>({
@@ -18,4 +22,5 @@ export const SERIES = new StoredJson<SeriesRecord>({
   rolledToMs: ["null", "number"],
   "droppedToMs?": ["null", "number"],
   "paneMs?": ["null", "number"],
+  "filledFromMs?": FILLED_FROM_SHAPE,
 });

@@ -34,6 +34,11 @@ test("as long as asked for, of whole buckets, from the coarsest level that has t
   expect(step(SECOND_MS, HOUR_MS, { paneMs: 5 * MINUTE_MS })).toEqual([HOUR_MS, "1h"]);
 });
 
+test("a level that has not all of the first step does not reach back", () => {
+  expect(step(7 * SECOND_MS, HOUR_MS, { kept: { "1s": HOUR_MS } })).toEqual([10 * SECOND_MS, "10s"]);
+  expect(step(8 * SECOND_MS, HOUR_MS, { kept: { "1s": HOUR_MS } })).toEqual([8 * SECOND_MS, "1s"]);
+});
+
 test("without a step, the shortest handy one with so many points at most", () => {
   expect(step(null, 365 * DAY_MS)).toEqual([12 * HOUR_MS, "1h"]);
   expect(step(null, HOUR_MS, { maxPoints: 100 })).toEqual([MINUTE_MS, "1m"]);
@@ -44,7 +49,7 @@ test("where the level does not reach back, the next one that does, or the one th
   const kept = { "1s": HOUR_MS, "10s": DAY_MS, "1m": 10 * DAY_MS };
   expect(step(5 * SECOND_MS, 2 * HOUR_MS, { kept })).toEqual([10 * SECOND_MS, "10s"]);
   expect(step(5 * SECOND_MS, 5 * DAY_MS, { kept })).toEqual([MINUTE_MS, "1m"]);
-  expect(step(90 * SECOND_MS, 5 * DAY_MS, { kept })).toEqual([HOUR_MS, "1h"]);
+  expect(step(90 * SECOND_MS, 5 * DAY_MS, { kept })).toEqual([2 * MINUTE_MS, "1m"]);
   const all = { ...kept, "1h": 100 * DAY_MS, "1d": 400 * DAY_MS };
   expect(step(SECOND_MS, 900 * DAY_MS, { kept: all })).toEqual([DAY_MS, "1d"]);
 });

@@ -1,3 +1,4 @@
+import { startOf } from "@millrace/stream";
 import type { HistoryLevel } from "@millrace/stream";
 import type { KeptFrom } from "./kept-from.ts";
 
@@ -30,29 +31,24 @@ export interface SeriesStep {
 }
 
 /**
- * The step, as asked for or the next longer one that is whole buckets, and the level that answers: the coarsest with such buckets
- * that reaches back to `fromMs`. Where none does, a coarser one that does, with a longer step; else the one that reaches furthest.
+ * The step, as asked for or the next longer one that is whole buckets of a level that has all of the first step, and the coarsest
+ * such level. Where none has, the one that reaches furthest.
  * @param levels finest first, at least one.
  */
 export function seriesStep(
   { stepMs, maxPoints, fromMs, toMs }: StepAsked,
   levels: readonly HistoryLevel[],
-  kept: KeptFrom,
+  wholeFromMs: KeptFrom,
 ): SeriesStep {
   const leastMs = (toMs - fromMs) / maxPoints;
   const wantedMs =
     stepMs ?? STEPS_MS.find((each) => each >= leastMs) ?? Math.ceil(leastMs / STEP_MS_MAX) * STEP_MS_MAX;
-  const [finest] = levels;
-  const wholeMs = roundUp(wantedMs, finest.bucketMs);
-  const keptFrom = ({ name }: HistoryLevel) => kept[name] ?? -Infinity;
-  const reaching = levels.filter((level) => keptFrom(level) <= fromMs);
+  const stepOf = ({ bucketMs }: HistoryLevel) => Math.ceil(wantedMs / bucketMs) * bucketMs;
+  const wholeFrom = ({ name }: HistoryLevel) => wholeFromMs[name] ?? -Infinity;
+  const reaching = levels.filter((level) => wholeFrom(level) <= startOf(fromMs, stepOf(level)));
   const level =
-    reaching.findLast(({ bucketMs }) => wholeMs % bucketMs === 0) ??
-    reaching.find(({ bucketMs }) => bucketMs > wholeMs) ??
-    levels.reduce((best, each) => (keptFrom(each) <= keptFrom(best) ? each : best));
-  return { stepMs: roundUp(wholeMs, level.bucketMs), level };
-}
-
-function roundUp(ms: number, unitMs: number): number {
-  return Math.ceil(ms / unitMs) * unitMs;
+    reaching.length > 0
+      ? reaching.reduce((best, each) => (stepOf(each) <= stepOf(best) ? each : best))
+      : levels.reduce((best, each) => (wholeFrom(each) <= wholeFrom(best) ? each : best));
+  return { stepMs: stepOf(level), level };
 }

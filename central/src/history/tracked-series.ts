@@ -1,5 +1,6 @@
 import { HISTORY_LEVELS, historyBlockMs, historyLevels, historyPartMs } from "@millrace/stream";
 import type { HistoryLevel, PaneView } from "@millrace/stream";
+import type { FilledFrom } from "./filled-from.ts";
 import { NOTHING_DROPPED } from "./kept-from.ts";
 import type { KeptFrom } from "./kept-from.ts";
 import type { SeriesRecord } from "./series-record.ts";
@@ -33,6 +34,8 @@ export class TrackedSeries {
   rolledToMs = -Infinity;
   /** Panes that begin before this may have been dropped, by whichever windows there were. Durable. */
   droppedToMs = -Infinity;
+  /** Durable. */
+  filledFromMs: FilledFrom = {};
   /** By start. Durable, but for the times. */
   readonly dirty = new Map<number, DirtyBlock>();
   /** By group, the start of the last chunk of the coarsest level that it is in. */
@@ -82,6 +85,26 @@ export class TrackedSeries {
     this.#chunksFromMs.clear();
   }
 
+  /** By level: what begins before this it lacks some of, dropped or never filled; null: nothing. */
+  get wholeFromMs(): KeptFrom {
+    const wholeFromMs: Record<HistoryLevel["name"], number | null> = { ...this.#keptFromMs };
+    for (const { name } of HISTORY_LEVELS) {
+      const fromMs = Math.max(wholeFromMs[name] ?? -Infinity, this.filledFromMs[name] ?? -Infinity);
+      wholeFromMs[name] = Number.isFinite(fromMs) ? fromMs : null;
+    }
+    return wholeFromMs;
+  }
+
+  /**
+   * Its panes were of this size: levels with shorter buckets, that are asked for by now, have nothing of what was rolled up of
+   * them, and late data fills only some of it. What is not rolled up yet goes into every level.
+   */
+  noteUnfilled(beforeMs: number): void {
+    if (!Number.isFinite(this.rolledToMs)) return;
+    for (const { name, bucketMs } of this.levels)
+      if (bucketMs < beforeMs) this.filledFromMs = { ...this.filledFromMs, [name]: this.rolledToMs };
+  }
+
   /** Whether the chunk of a level that begins then is dropped: it does not come again with late data. */
   isDropped({ name }: HistoryLevel, startMs: number): boolean {
     return startMs < (this.#keptFromMs[name] ?? -Infinity);
@@ -129,13 +152,14 @@ export class TrackedSeries {
   }
 
   get record(): SeriesRecord {
-    const { metric, by, rolledToMs, droppedToMs } = this;
+    const { metric, by, rolledToMs, droppedToMs, filledFromMs } = this;
     return {
       metric,
       by,
       rolledToMs: Number.isFinite(rolledToMs) ? rolledToMs : null,
       droppedToMs: Number.isFinite(droppedToMs) ? droppedToMs : null,
       paneMs: this.#paneMs,
+      filledFromMs,
     };
   }
 
