@@ -1,72 +1,102 @@
 import { assert } from "../assert.ts";
 import type { EventTimeMs } from "../event-time.ts";
-import type { PaneView } from "./pane-view.ts";
-import { parseStateKey, stateRange } from "./state-key.ts";
+import type { PageCursor } from "./page-cursor.ts";
+import { parseStateKey } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
 import type { WindowMemory } from "./window-memory.ts";
 import type { WindowTrack } from "./window-track.ts";
 
-/** Entries of one range that are asked for at a time. */
-const DUE_ENTRIES_MAX = 1_000;
+/** In one tick the pages of results that are due have no more bytes, nor those of panes: but for one page of each window or view. */
+const TICK_READ_BYTES_MAX = 2 * 2 ** 20;
 
 export interface StateEntry {
   readonly key: string;
   readonly bytes: Uint8Array;
 }
 
-/** What becomes final and has left memory: asked for, range by range, and taken up or deleted. */
+export interface DueLimits {
+  /** Entries of one page. */
+  readonly dueEntriesMax: number;
+  /** More than this a tick has no room for, so that it reads no more either. */
+  readonly tickBytesMax: number;
+}
+
+/** What becomes final and has left memory: asked for, page by page, and taken up or deleted. */
 export class DueRanges {
   readonly #memory: WindowMemory;
-  readonly #asked = new Map<
-    StateRange,
-    { kind: "w"; track: WindowTrack; toMs: EventTimeMs } | { kind: "p"; view: PaneView; toMs: EventTimeMs }
-  >();
-  #entriesMax = DUE_ENTRIES_MAX;
+  readonly #entriesMax: number;
+  readonly #bytesMax: number;
+  /** Of this tick's pages, and of the last of them. */
+  #bytes = 0;
+  #pageBytes = 0;
+  #asked: {
+    readonly range: StateRange;
+    readonly cursor: PageCursor;
+    readonly take: (entry: StateEntry) => void;
+  } | null = null;
 
-  constructor(memory: WindowMemory) {
+  constructor(memory: WindowMemory, { dueEntriesMax, tickBytesMax }: DueLimits) {
     this.#memory = memory;
+    this.#entriesMax = dueEntriesMax;
+    this.#bytesMax = Math.min(tickBytesMax, TICK_READ_BYTES_MAX);
   }
 
-  ask(trustedMs: number): StateRange[] {
-    this.#asked.clear();
-    const limit = this.#entriesMax;
+  /** Each is to be loaded before the next is asked for: it begins where that one ended. */
+  *ask(trustedMs: number): Iterable<StateRange> {
+    this.#asked = null;
+    this.#bytes = 0;
     for (const track of this.#memory.tracks.values()) {
-      const fromMs = Math.max(track.finalToMs, track.finalReadyMs);
+      // What has been read before becomes final first.
+      if (track.hasFinalLeft) continue;
       const toMs = Math.min(track.lateToMs(trustedMs), track.evictedToMs);
-      if (toMs > fromMs)
-        this.#asked.set({ ...stateRange("w", track.key, fromMs, toMs), limit }, { kind: "w", track, toMs });
+      const take = (entry: StateEntry) => this.#bring(track, entry);
+      yield* this.#pages(track.read, { startMs: track.finalToMs, endMs: toMs }, take);
     }
+    this.#bytes = 0;
     for (const view of this.#memory.views.values()) {
-      const fromMs = view.droppedToMs;
       const toMs = Math.min(view.dropToMs, view.residentFromMs);
-      if (toMs > fromMs)
-        this.#asked.set({ ...stateRange("p", view.key, fromMs, toMs), limit }, { kind: "p", view, toMs });
+      const take = ({ key }: StateEntry) => this.#memory.delete(key);
+      yield* this.#pages(view.dropped, { startMs: -Infinity, endMs: toMs }, take);
     }
-    return [...this.#asked.keys()];
   }
 
+  /** All entries of the range that was asked for last, at most its limit. */
   load(range: StateRange, entries: readonly StateEntry[]): void {
-    const asked = this.#asked.get(range);
-    assert(asked !== undefined, "a range that was not asked for");
-    this.#asked.delete(range);
-    const lastMs = parseStateKey(entries.at(-1)?.key ?? "")?.startMs;
-    const isWhole = lastMs === undefined || entries.length < (range.limit ?? Infinity);
-    // The groups of the last start may be cut off: they come again.
-    const toMs = isWhole ? asked.toMs : lastMs;
-    const isStuck = !isWhole && parseStateKey(entries[0].key)?.startMs === lastMs;
-    this.#entriesMax = isStuck ? this.#entriesMax * 2 : this.#entriesMax;
-    for (const { key, bytes } of entries) {
-      const parts = parseStateKey(key);
-      if (parts === null || parts.startMs >= toMs) continue;
-      if (asked.kind === "p") this.#memory.delete(key);
-      else if (asked.track.records.get(parts.startMs, parts.group) === undefined) {
-        this.#memory.load(key, bytes);
-        const place = { startMs: parts.startMs, endMs: null };
-        const record = this.#memory.record(asked.track, place, parts.group, 0);
-        if (record.result === null) this.#memory.leave(record);
-      }
+    assert(this.#asked?.range === range, "a range that was not asked for");
+    const { cursor, take } = this.#asked;
+    this.#asked = null;
+    this.#pageBytes = 0;
+    for (const entry of entries) {
+      // As the tick counts them that makes them final.
+      this.#pageBytes += entry.bytes.length + 2 * entry.key.length;
+      take(entry);
     }
-    if (asked.kind === "p") asked.view.droppedToMs = toMs;
-    else asked.track.finalReadyMs = toMs;
+    this.#bytes += this.#pageBytes;
+    cursor.pass(entries.map(({ key }) => key));
+  }
+
+  *#pages(
+    cursor: PageCursor,
+    { startMs, endMs }: { readonly startMs: EventTimeMs; readonly endMs: EventTimeMs },
+    take: (entry: StateEntry) => void,
+  ): Iterable<StateRange> {
+    for (let pageCount = 0; ; pageCount++) {
+      const hasRoom = pageCount === 0 || this.#bytes + this.#pageBytes <= this.#bytesMax;
+      const range = hasRoom ? cursor.next(startMs, endMs, this.#entriesMax) : null;
+      if (range === null) return;
+      this.#asked = { range, cursor, take };
+      yield range;
+      assert(this.#asked === null, "a range that was asked for has not been loaded");
+    }
+  }
+
+  /** A window that is due comes into memory, unless it is there, or final already. */
+  #bring(track: WindowTrack, { key, bytes }: StateEntry): void {
+    const parts = parseStateKey(key);
+    if (parts === null || track.records.get(parts.startMs, parts.group) !== undefined) return;
+    this.#memory.load(key, bytes);
+    const record = this.#memory.record(track, { startMs: parts.startMs, endMs: null }, parts.group, 0);
+    if (record.result === null) this.#memory.leave(record);
+    else if (record.state === "final") this.#memory.evict(record);
   }
 }

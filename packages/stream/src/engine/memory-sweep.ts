@@ -54,8 +54,9 @@ export class MemorySweep {
     for (const track of this.#memory.tracks.values()) {
       for (const record of track.records.before(oldMs)) {
         if (record.endMs >= oldMs || record.isDirty || this.#memory.isUnsaved(record)) continue;
-        if (record.state !== "provisional") this.#memory.evict(record);
-        else if (record.hasPanes) this.#memory.setAside(record);
+        if (record.state !== "provisional") {
+          if (!track.isHeld(record)) this.#memory.evict(record);
+        } else if (record.hasPanes) this.#memory.setAside(record);
       }
     }
   }
@@ -68,6 +69,7 @@ export class MemorySweep {
     const waiting: WindowRecord[] = [...aside]
       // One that no tick has had room for since it was due is still to be shown.
       .filter((record) => !this.#memory.isUnsaved(record) && record.nextCheckMs > -Infinity)
+      .filter((record) => !record.track.isHeld(record))
       .sort((a, b) => a.endMs - b.endMs);
     for (const record of waiting.slice(0, excess)) {
       this.#memory.evict(record);

@@ -9,6 +9,7 @@ import type { MetricSpec } from "../window-spec.ts";
 import { ByStart } from "./by-start.ts";
 import { GroupNames } from "./group-names.ts";
 import type { GridTrack } from "./grid-track.ts";
+import { PageCursor } from "./page-cursor.ts";
 import { PaneTree } from "./pane-tree.ts";
 import { seriesGroups, type SeriesGroups } from "./series-groups.ts";
 import type { SessionTrack } from "./session-track.ts";
@@ -49,8 +50,8 @@ export class PaneView {
   readonly #tree: PaneTree;
   /** Every pane from here on is in memory, if there is one; earlier ones may be in the store only. */
   residentFromMs: EventTimeMs = -Infinity;
-  /** The store has no panes before this. */
-  droppedToMs: EventTimeMs = -Infinity;
+  /** The panes that have been deleted from the store without coming into memory. */
+  readonly dropped: PageCursor;
   /** Rises when windows leave memory: what panes know of their windows is out of date. */
   version = 0;
   /** Of a watched view: panes from here on stay, though they are in final windows only. */
@@ -69,6 +70,7 @@ export class PaneView {
 
   constructor(metric: MetricSpec, paneMs: number, by: readonly string[]) {
     this.key = viewKeyName(metric.name, paneMs, by);
+    this.dropped = new PageCursor("p", this.key);
     this.metric = metric.name;
     this.stream = metric.stream;
     this.by = by;

@@ -79,6 +79,15 @@ export class SessionTrack extends WindowTrack {
     };
   }
 
+  /** Those that begin in a pane become final together: else what comes may join one with the next, and the pane is still of use. */
+  override readyToMs(trustedMs: number): EventTimeMs {
+    return this.view.paneStartOf(super.readyToMs(trustedMs));
+  }
+
+  override becomingFinalToMs(trustedMs: number): EventTimeMs {
+    return this.readyToMs(trustedMs);
+  }
+
   /** However long one is that starts then; in steps of the gap, so that little is written. */
   protected firstOpenMs(timeMs: EventTimeMs): EventTimeMs {
     const { gapMs, lengthMsMax } = this.spec;

@@ -38,6 +38,9 @@ export class StoredEngine {
     return this.#engine.isCutShort;
   }
 
+  /** By kind of the key: entries that ticks have read since the start. */
+  readonly readCounts = new Map<string, number>();
+
   /** Keys and values of the last commit. */
   committedBytes = 0;
 
@@ -46,7 +49,12 @@ export class StoredEngine {
   }
 
   tick(nowMs: number, trustedMs = nowMs): WindowResult[] {
-    for (const range of this.#engine.dueRanges(trustedMs)) this.#engine.loadRange(range, this.#read(range));
+    for (const range of this.#engine.dueRanges(trustedMs)) {
+      const entries = this.#read(range);
+      const kind = range.from[0];
+      this.readCounts.set(kind, (this.readCounts.get(kind) ?? 0) + entries.length);
+      this.#engine.loadRange(range, entries);
+    }
     for (const key of this.#engine.dueKeys(trustedMs)) this.#engine.load(key, this.store.get(key));
     const results = this.#engine.tick(nowMs, trustedMs);
     this.#commit();

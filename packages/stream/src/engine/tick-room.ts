@@ -29,6 +29,11 @@ export class TickRoom {
     return hasRoom;
   }
 
+  /** Something more is to be done, and it is not at hand: the tick is cut short. */
+  leave(): void {
+    this.#isCutShort = true;
+  }
+
   get isCutShort(): boolean {
     return this.#isCutShort;
   }

@@ -490,7 +490,7 @@ test("what waits for room is not let go though too many windows wait for agents"
   expect(complete.map(({ startMs }) => startMs)).toEqual(starts);
 });
 
-test("windows that come from the store to become final are read again where they leave memory before there is room for them", () => {
+test("windows that come from the store to become final do so, the oldest first, however little room there is", () => {
   const { engine, read, pass } = plant([{ ...global, latenessMs: 60_000 }], {
     tickBytesMax: 2_000,
     hotMs: 1_000,

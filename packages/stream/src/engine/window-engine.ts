@@ -66,6 +66,8 @@ export interface WindowEngineOptions {
   readonly openWindowsMax?: number;
   /** As many open ones of each window are taken up from the store at the start, and of one of them with each tick then. Default 1,000. */
   readonly restoredMax?: number;
+  /** Of what is due to be final, or to go, and has left memory, so many entries are read at a time. Default 1,000. */
+  readonly dueEntriesMax?: number;
   /** A tick ends early once its results, its last results, or the keys of panes that it drops have so many bytes. Default: never. */
   readonly tickBytesMax?: number;
 }
@@ -147,7 +149,7 @@ export class WindowEngine {
   readonly #revisions: WindowRevisions;
   readonly #sessions = new SessionRecords(this.#memory);
   readonly #restore: WindowRestore;
-  readonly #due = new DueRanges(this.#memory);
+  readonly #due: DueRanges;
   readonly #room: TickRoom;
   readonly #sweep: MemorySweep;
   readonly #outdated: OutdatedWindows;
@@ -169,6 +171,7 @@ export class WindowEngine {
     this.#revisions = new WindowRevisions(this.#memory, this.#standing, bounds, this.#room);
     this.#sweep = new MemorySweep(this.#memory, bounds);
     this.#restore = new WindowRestore(this.#memory, bounds.restoredMax);
+    this.#due = new DueRanges(this.#memory, bounds);
     this.#outdated = new OutdatedWindows(this.#memory.tracks, this.#standing);
     for (const window of options.windows) {
       const problem = windowProblem(window);
@@ -371,15 +374,16 @@ export class WindowEngine {
 
   /**
    * Ranges of the store that `tick` should have: windows that become final and have left memory, and open ones that the start has left
-   * for later. Mostly none.
+   * for later. Mostly none. Each is to be loaded before the next is taken: that begins where it ended.
    */
-  dueRanges(trustedMs: number): StateRange[] {
+  *dueRanges(trustedMs: number): Iterable<StateRange> {
     this.#restore.settle();
     const later = this.#room.isCutShort ? [] : this.#restore.laterRanges();
-    return [...this.#due.ask(trustedMs), ...later];
+    yield* this.#due.ask(trustedMs);
+    yield* later;
   }
 
-  /** All entries of a range that was asked for, at most its limit. */
+  /** All entries of the range that was asked for, at most its limit. */
   loadRange(range: StateRange, entries: readonly StateEntry[]): void {
     if (!this.#restore.takeLater(range, entries)) this.#due.load(range, entries);
   }
@@ -629,6 +633,7 @@ function boundsOf(options: WindowEngineOptions) {
     panesComeMax: options.panesComeMax ?? 20_000,
     openWindowsMax: options.openWindowsMax ?? 200_000,
     restoredMax: options.restoredMax ?? 1_000,
+    dueEntriesMax: options.dueEntriesMax ?? 1_000,
     tickBytesMax: options.tickBytesMax ?? Infinity,
   };
   for (const [name, value] of Object.entries(bounds)) {

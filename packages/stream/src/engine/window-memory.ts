@@ -202,6 +202,7 @@ export class WindowMemory {
   /** Takes a window out of memory; its marker stays as it is. */
   evict(record: WindowRecord): void {
     const { track, startMs, group } = record;
+    assert(!track.isHeld(record), `${recordKey("w", record)} leaves memory before it is final`);
     this.open.delete(record);
     this.aside.delete(record);
     track.records.delete(startMs, group);

@@ -1,4 +1,3 @@
-import type { EventTimeMs } from "../event-time.ts";
 import type { Completeness, WindowResult, WindowState } from "../window-result.ts";
 import { SessionTrack } from "./session-track.ts";
 import type { Standing, WindowStanding } from "./standing.ts";
@@ -66,7 +65,7 @@ export class WindowRevisions {
     for (const record of this.#memory.open) {
       const isMoved = movedWith.has(record);
       // What becomes final in this tick is shown by that; of the rest, what has moved cannot wait for it.
-      const toMs = isMoved ? this.#finalTo(record.track, trustedMs) : record.track.closedToMs(trustedMs);
+      const toMs = isMoved ? record.track.readyToMs(trustedMs) : record.track.closedToMs(trustedMs);
       if (record.startMs < toMs) continue;
       const isIdle = record.track.owedOf(record).endMs <= changedFromMs && nowMs < record.nextCheckMs;
       if (isMoved) moved.push(record);
@@ -125,7 +124,7 @@ export class WindowRevisions {
   finalNeeds(trustedMs: number): string[] {
     const keys = new Set<string>();
     for (const track of this.#memory.tracks.values())
-      for (const record of track.records.before(this.#finalTo(track, trustedMs)))
+      for (const record of track.records.before(track.becomingFinalToMs(trustedMs)))
         if (isWithoutPanes(record))
           this.#memory.addPaneNeeds(
             keys,
@@ -143,12 +142,13 @@ export class WindowRevisions {
   }
 
   #finalise(track: WindowTrack, nowMs: number, trustedMs: number): WindowRecord[] {
-    const dueToMs = this.#finalTo(track, trustedMs);
     const emitted: WindowRecord[] = [];
-    if (!(dueToMs > track.finalToMs)) return emitted;
-    let toMs = dueToMs;
+    const lateToMs = track.lateToMs(trustedMs);
+    if (!(lateToMs > track.finalToMs)) return emitted;
+    let toMs = track.readyToMs(trustedMs);
     let begunMs = -Infinity;
-    for (const record of track.records.between(-Infinity, dueToMs, null)) {
+    track.hasFinalLeft = false;
+    for (const record of track.records.between(-Infinity, track.becomingFinalToMs(trustedMs), null)) {
       const isAgain = record.state === "final" || (record.result === null && !record.isDirty);
       if (!isAgain) {
         // Of the sessions that begin in a pane all or none: what comes may still join one with the next.
@@ -156,7 +156,8 @@ export class WindowRevisions {
           track instanceof SessionTrack ? track.view.paneStartOf(record.startMs) : record.startMs;
         const isBegun = track instanceof SessionTrack && stepMs === begunMs;
         if (!isBegun && !this.#room.hasRoom()) {
-          toMs = stepMs;
+          toMs = Math.min(toMs, stepMs);
+          track.hasFinalLeft = true;
           break;
         }
         begunMs = stepMs;
@@ -166,22 +167,17 @@ export class WindowRevisions {
         emitted.push(record);
       }
       this.#settle(record);
+      // Where the others of its start come from the store page by page, they would become many.
+      const isStored = record.startMs < track.evictedToMs && !this.#memory.isUnsaved(record);
+      if (record.state === "final" && isStored) this.#memory.evict(record);
     }
-    // Of a start that is cut off some are final already: those stay until the others are.
+    // Of a start that is cut off some are final already: else they stay until the others are.
     for (const { startMs, group } of track.records.before(toMs)) track.records.delete(startMs, group);
-    // What is left may leave memory before its turn comes: it is asked for again.
-    if (toMs < dueToMs) track.finalReadyMs = Math.min(track.finalReadyMs, toMs);
+    if (toMs < lateToMs) this.#room.leave();
     if (!(toMs > track.finalToMs)) return emitted;
     track.finalToMs = toMs;
     this.#memory.finalChanged(track);
     return emitted;
-  }
-
-  /** Windows that start before this are final by the end of the tick. */
-  #finalTo(track: WindowTrack, trustedMs: number): EventTimeMs {
-    const lateToMs = track.lateToMs(trustedMs);
-    const isReady = track.evictedToMs <= Math.max(track.finalReadyMs, track.finalToMs);
-    return isReady ? lateToMs : Math.min(lateToMs, track.finalReadyMs);
   }
 
   /**

@@ -3,6 +3,7 @@ import type { Labels } from "../series.ts";
 import type { WindowResult, WindowState } from "../window-result.ts";
 import type { WindowSpec } from "../window-spec.ts";
 import { ByStart } from "./by-start.ts";
+import { PageCursor } from "./page-cursor.ts";
 import type { PaneView } from "./pane-view.ts";
 import { windowKeyName } from "./state-key.ts";
 
@@ -35,7 +36,17 @@ export interface WindowRecord {
   nextCheckMs: number;
 }
 
-/** All windows of one definition, and how far they are final. */
+/**
+ * All windows of one definition, and how far they are final. In the order of their starts:
+ *
+ *   … final | ready … | read in part | due, in the store … | not due …
+ *           finalToMs                                      lateToMs
+ *
+ * What is due becomes final from memory, the oldest first. Of what has left memory a tick reads a page at a time: `read`
+ * says how far. What is before that leaves memory only once it is final, so that nothing is read twice. Of the start that
+ * a page ends in, and of the one that a tick had no more room in, some groups are final before the others; `finalToMs`,
+ * which is durable, goes beyond it once all of them are.
+ */
 export abstract class WindowTrack {
   abstract readonly spec: WindowSpec;
   readonly view: PaneView;
@@ -43,8 +54,10 @@ export abstract class WindowTrack {
   readonly records = new ByStart<WindowRecord>();
   /** Every window that starts before this is final. */
   finalToMs: EventTimeMs = -Infinity;
-  /** Windows that start before this, and are not final, are in memory: the caller has read them. */
-  finalReadyMs: EventTimeMs = -Infinity;
+  /** The results that have been read from the store to become final. */
+  readonly read: PageCursor;
+  /** Of what is due and in memory the last tick had no room for some. */
+  hasFinalLeft = false;
   /** Windows that start before this may be in the store only. */
   evictedToMs: EventTimeMs = -Infinity;
   /** Of a stream of records: its own time, which may be far behind the trusted one where old records are read. */
@@ -59,6 +72,7 @@ export abstract class WindowTrack {
   constructor(name: string, view: PaneView) {
     this.view = view;
     this.key = windowKeyName(name);
+    this.read = new PageCursor("w", this.key);
   }
 
   /** Starts of the windows, known so far, that contain the pane that begins at a time. */
@@ -96,6 +110,27 @@ export abstract class WindowTrack {
   /** Windows that start before this may be in the store only, from now on. */
   hasStoredTo(toMs: EventTimeMs): void {
     this.evictedToMs = Math.max(this.evictedToMs, toMs);
+  }
+
+  /** Whether a window stays in memory until it is final, for it is not read again. */
+  isHeld({ state, startMs }: Pick<WindowRecord, "state" | "startMs">): boolean {
+    return state !== "final" && startMs < this.read.begunToMs;
+  }
+
+  /** Windows that start before this are due, and all of them that are not final are in memory. */
+  readyToMs(trustedMs: number): EventTimeMs {
+    return this.#inMemoryTo(this.read.readToMs, trustedMs);
+  }
+
+  /** Windows that start before this become final in the next tick, as far as they are in memory. */
+  becomingFinalToMs(trustedMs: number): EventTimeMs {
+    return this.#inMemoryTo(this.read.begunToMs, trustedMs);
+  }
+
+  #inMemoryTo(readToMs: EventTimeMs, trustedMs: number): EventTimeMs {
+    const lateToMs = this.lateToMs(trustedMs);
+    const isAllRead = this.evictedToMs <= Math.max(this.read.readToMs, this.finalToMs);
+    return isAllRead ? lateToMs : Math.min(lateToMs, readToMs);
   }
 
   /** The start of the first window whose lateness is not over. */
