@@ -42,10 +42,10 @@ export interface WindowRecord {
  *   … final | ready … | read in part | due, in the store … | not due …
  *           finalToMs                                      lateToMs
  *
- * What is due becomes final from memory, the oldest first. Of what has left memory a tick reads a page at a time: `read`
- * says how far. What is before that leaves memory only once it is final, so that nothing is read twice. Of the start that
- * a page ends in, and of the one that a tick had no more room in, some groups are final before the others; `finalToMs`,
- * which is durable, goes beyond it once all of them are.
+ * What is due becomes final from memory, the oldest first. What has left memory is read page by page, as much as a tick has
+ * room for: `read` says how far. What is before that leaves memory only once it is final, so that nothing is read twice. Of
+ * the start that a page ends in, and of the one that a tick had no more room in, some groups are final before the others;
+ * `finalToMs`, which is durable, goes beyond it once all of them are.
  */
 export abstract class WindowTrack {
   abstract readonly spec: WindowSpec;
