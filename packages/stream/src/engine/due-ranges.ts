@@ -1,6 +1,7 @@
 import { assert } from "../assert.ts";
 import type { EventTimeMs } from "../event-time.ts";
 import type { PageCursor } from "./page-cursor.ts";
+import { SessionTrack } from "./session-track.ts";
 import { parseStateKey } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
 import type { WindowMemory } from "./window-memory.ts";
@@ -46,8 +47,8 @@ export class DueRanges {
     this.#asked = null;
     this.#bytes = 0;
     for (const track of this.#memory.tracks.values()) {
-      // What has been read before becomes final first.
-      if (track.hasFinalLeft) continue;
+      // What has been read before becomes final first; but sessions that have moved are shown at once where they are not read.
+      if (track.hasFinalLeft && !(track instanceof SessionTrack)) continue;
       const toMs = Math.min(track.lateToMs(trustedMs), track.evictedToMs);
       const take = (entry: StateEntry) => this.#bring(track, entry);
       yield* this.#pages(track.read, { startMs: track.finalToMs, endMs: toMs }, take);
