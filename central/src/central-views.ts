@@ -103,7 +103,7 @@ export class CentralViews implements CentralViewer {
 
   async #computed(results: readonly WindowResult[]): Promise<readonly WindowResult[]> {
     const state = this.#state;
-    if (state === null || !results.some((result) => result.isOutdated)) return results;
+    if (state === null) return results;
     const { store, clock } = this.#options;
     return computedWindows(store, state.engine, results, () => clock.nowMs());
   }

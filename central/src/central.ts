@@ -69,6 +69,7 @@ import { CentralState } from "./state/central-state.ts";
 import type { CentralPipeline } from "./state/central-state.ts";
 import { noteStoreLoss } from "./state/store-loss.ts";
 import type { StoreLoss } from "./state/store-loss.ts";
+import { tellKept } from "./windows/tell-kept.ts";
 import { WindowHistory } from "./windows/window-history.ts";
 import type { LatestWindows } from "./windows/window-history.ts";
 import { WindowTick } from "./windows/window-tick.ts";
@@ -206,6 +207,7 @@ export class Central implements CentralReader {
     const moment = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
     const state = await this.#openState(moment);
     tellLeft(state.left.records, log);
+    tellKept(state.engine, log);
     const enrolled = new EnrolledAgents({
       state,
       sessions: this.#sessions,

@@ -14,7 +14,8 @@ export interface Completeness {
   readonly agentsWithLoss?: readonly string[];
   /**
    * Those that had no room for panes as fine as the window: of their readings, some near its boundaries may be counted in a
-   * neighbouring window, and some of the neighbours' here. Absent where there are none.
+   * neighbouring window, and some of the neighbours' here. All, where central has made its panes longer and shorter again: what
+   * came meanwhile, and what comes late, is not here. Absent where there are none.
    */
   readonly agentsCoarse?: readonly string[];
   readonly sitesExpected: number;

@@ -1,4 +1,6 @@
+import { isStraddled } from "../coarse-panes.ts";
 import type { EventTimeMs, TimeRange } from "../event-time.ts";
+import { windowStepMs } from "../pane-size.ts";
 import { windowGrid } from "../window-grid.ts";
 import type { WindowGrid } from "../window-grid.ts";
 import type { AlignedWindowSpec, DayWindowSpec } from "../window-spec.ts";
@@ -16,9 +18,28 @@ export class GridTrack extends WindowTrack {
     this.grid = windowGrid(spec);
   }
 
-  /** No window that is final reaches beyond this. */
-  get finalEndMs(): EventTimeMs {
-    return Number.isFinite(this.finalToMs) ? this.grid.endOf(this.finalToMs) : this.finalToMs;
+  /** No window that takes nothing any more reaches beyond this. */
+  get closedEndMs(): EventTimeMs {
+    let toMs = this.finalToMs;
+    for (const { endMs } of this.view.coarse) toMs = Math.max(toMs, endMs);
+    return Number.isFinite(toMs) ? this.grid.endOf(toMs) : toMs;
+  }
+
+  /** Whether the window that starts then takes nothing any more. */
+  isClosed(startMs: EventTimeMs): boolean {
+    if (startMs < this.finalToMs) return true;
+    return this.view.coarse.length > 0 && this.isKept({ startMs, endMs: this.grid.endOf(startMs) });
+  }
+
+  override get keptToMs(): EventTimeMs {
+    const stepMs = windowStepMs(this.spec);
+    let toMs = -Infinity;
+    for (const { paneMs, endMs } of this.view.coarse) if (stepMs % paneMs !== 0) toMs = Math.max(toMs, endMs);
+    return toMs;
+  }
+
+  override isKept(window: TimeRange): boolean {
+    return isStraddled(this.view.coarse, this.view.metric, window);
   }
 
   startsOver(paneMs: EventTimeMs): readonly EventTimeMs[] {

@@ -3,7 +3,7 @@ import type { Labels } from "../series.ts";
 import type { PaneView } from "./pane-view.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
 
-/** `after_complete`: the window had been complete, and is revised. `too_late`: it was final; it takes nothing more. */
+/** `after_complete`: the window had been complete, and is revised. `too_late`: it was final, or kept; it takes nothing more. */
 export const LATE_REASONS = ["after_complete", "too_late"] as const;
 export type LateReason = (typeof LATE_REASONS)[number];
 
@@ -42,9 +42,9 @@ export class LateReadings {
   /** A pane that some window of the view does not take any more. */
   refuse(view: PaneView, { startMs, group, readings }: LatePane): void {
     for (const track of view.gridTracks) {
-      if (startMs >= track.finalEndMs) continue;
+      if (startMs >= track.closedEndMs) continue;
       for (const windowMs of track.startsOver(startMs)) {
-        if (windowMs >= track.finalToMs) continue;
+        if (!track.isClosed(windowMs)) continue;
         const range = { startMs: windowMs, endMs: track.grid.endOf(windowMs) };
         this.#add(track, { ...range, group, labels: view.labelsOf(group) }, "too_late", readings);
       }

@@ -9,7 +9,7 @@ import { parseStateKey, stateKey, windowKeyName } from "./state-key.ts";
 import { windowValues } from "./window-values.ts";
 import type { WindowTrack } from "./window-track.ts";
 
-/** Computes outdated results from the stored panes: what a query is told of windows that are not published again. */
+/** What a query is told of windows that are not published again: outdated results are computed from the stored panes. */
 export class OutdatedWindows {
   readonly #tracks: ReadonlyMap<string, WindowTrack>;
   readonly #standing: Standing;
@@ -24,7 +24,7 @@ export class OutdatedWindows {
     const keys = new Set<string>();
     for (const result of results) {
       const track = this.#trackOf(result);
-      if (track === undefined) continue;
+      if (track === undefined || track.isKept(result)) continue;
       const { view } = track;
       const group = view.groupOf(result.group);
       const { startMs, endMs } = track.panesOf(result.startMs, result.endMs);
@@ -42,6 +42,8 @@ export class OutdatedWindows {
   ): WindowResult[] {
     const trees = new Map<PaneView, PaneTree>();
     return results.map((result) => {
+      const kept = this.#kept(result);
+      if (kept !== null) return kept;
       const track = this.#trackOf(result);
       // Of a window that is final by now the panes may be gone: its final result is there, or will be.
       if (track === undefined || result.startMs < track.finalToMs) return result;
@@ -58,6 +60,15 @@ export class OutdatedWindows {
           : standingOf(this.#standing, track, result, result.group).completeness;
       return { ...rest, state, ...windowValues(view.layout, merged), completeness, computedAtMs: nowMs };
     });
+  }
+
+  /** What is kept as it was shown may lack readings by now, and says so; null of all else, and of what says it itself. */
+  #kept(result: WindowResult): WindowResult | null {
+    const track = this.#tracks.get(windowKeyName(result.window));
+    if (result.state === "final" || track?.hasMade(result) !== true || !track.isKept(result)) return null;
+    const { isOutdated: _, ...rest } = result;
+    const { agentsCoarse } = standingOf(this.#standing, track, result, result.group).completeness;
+    return { ...rest, completeness: { ...rest.completeness, ...(agentsCoarse && { agentsCoarse }) } };
   }
 
   /** Of an outdated result; undefined where it is none, or its window is no more what it was. */

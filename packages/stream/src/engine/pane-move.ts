@@ -1,7 +1,8 @@
 import { emptyPane, mergePane } from "../pane-state.ts";
+import { decodeCoarse, encodeCoarse } from "./coarse-codec.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
 import type { PaneView } from "./pane-view.ts";
-import { parseStateKey, stateKey, withoutPaneSize } from "./state-key.ts";
+import { coarseKey, parseStateKey, stateKey, viewPaneMs, withoutPaneSize } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
 import type { StateEntry } from "./due-ranges.ts";
 import type { StateChange } from "./window-memory.ts";
@@ -20,16 +21,16 @@ const MOVED_PANES_MAX = 1_000;
  *
  * Each commit puts the new panes and deletes the old ones together: interrupted anywhere, the next start goes on from there.
  *
- * A stored pane goes into the pane that contains its start. Finer panes merge into coarser ones exactly. A coarser pane
- * counts whole in the windows that contain its start; windows shorter than it may so hold readings from after their end,
- * which a result has no field to say.
+ * A stored pane goes into the pane that contains its start. Finer panes merge into coarser ones exactly. Of a coarser one nobody
+ * can tell what of it belongs into which of the finer: up to when there are such panes is stored with them, and windows with a
+ * boundary in one stay as they were shown (`WindowTrack.isKept`).
  */
 export class PaneMove {
   readonly #viewKeys: ReadonlySet<string>;
   readonly #views: ReadonlyMap<string, PaneView>;
   #fromKey: string | null = "p|";
   /** The view of another pane size whose panes are moved now; null while the next one is looked for. */
-  #old: { readonly name: string; readonly view: PaneView } | null = null;
+  #old: { readonly name: string; readonly paneMs: number; readonly view: PaneView } | null = null;
   #entries: readonly StateEntry[] = [];
 
   constructor(views: readonly PaneView[]) {
@@ -58,19 +59,19 @@ export class PaneMove {
       const view = name === undefined ? undefined : this.#views.get(withoutPaneSize(name));
       if (name === undefined) this.#fromKey = after(last.key);
       else if (view === undefined || this.#viewKeys.has(name)) this.#fromKey = `p|${name}}`;
-      else this.#old = { name, view };
+      else this.#old = { name, paneMs: viewPaneMs(name), view };
       return [];
     }
     this.#fromKey = after(last.key);
     this.#entries = entries;
-    return [...this.#targets().keys()];
+    return [coarseKey(this.#old.view.key), ...this.#targets().keys()];
   }
 
   /** The changes that move what `take` took, for one commit; `found` in the order of the keys that it returned. */
-  merge(found: readonly (Uint8Array | undefined)[]): StateChange[] {
+  merge([coarse, ...found]: readonly (Uint8Array | undefined)[]): StateChange[] {
     if (this.#old === null) return [];
     const { layout } = this.#old.view;
-    const changes: StateChange[] = [];
+    const changes = this.#coarsen(coarse);
     for (const [index, [key, olds]] of [...this.#targets()].entries()) {
       const stored = found[index];
       const state = (stored === undefined ? null : decodePane(layout, stored)) ?? emptyPane(layout);
@@ -83,6 +84,17 @@ export class PaneMove {
       changes.push({ key, bytes: encodePane(layout, state) });
     }
     return changes;
+  }
+
+  /** Where the panes do not go into longer ones: up to when windows may have boundaries in them. */
+  #coarsen(stored: Uint8Array | undefined): StateChange[] {
+    const lastMs = parseStateKey(this.#entries.at(-1)?.key ?? "")?.startMs;
+    if (this.#old === null || lastMs === undefined) return [];
+    const { paneMs, view } = this.#old;
+    if (view.layout.paneMs % paneMs === 0) return [];
+    const coarse = new Map(stored === undefined ? [] : decodeCoarse(stored));
+    coarse.set(paneMs, Math.max(coarse.get(paneMs) ?? -Infinity, lastMs + paneMs));
+    return [{ key: coarseKey(view.key), bytes: encodeCoarse(coarse) }];
   }
 
   #targets(): Map<string, StateEntry[]> {

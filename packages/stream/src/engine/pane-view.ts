@@ -1,3 +1,4 @@
+import type { CoarsePanes } from "../coarse-panes.ts";
 import type { EventTimeMs } from "../event-time.ts";
 import { paneLayout } from "../pane-layout.ts";
 import type { PaneLayout } from "../pane-layout.ts";
@@ -50,6 +51,8 @@ export class PaneView {
   readonly #tree: PaneTree;
   /** Every pane from here on is in memory, if there is one; earlier ones may be in the store only. */
   residentFromMs: EventTimeMs = -Infinity;
+  /** What of its panes was made of longer ones; up to a time, and mostly none. At the start only. */
+  coarse: readonly CoarsePanes[] = [];
   /** The panes that have been deleted from the store without coming into memory. */
   readonly dropped: PageCursor;
   /** Rises when windows leave memory: what panes know of their windows is out of date. */

@@ -19,7 +19,7 @@ export class SessionRecords {
     const { view, book } = track;
     const { paneMs } = view.layout;
     const startMs = view.paneStartOf(rows.startMs[row]);
-    if (startMs < track.finalToMs) return;
+    if (startMs < track.shutToMs) return;
     const pane = { firstMs: startMs, lastMs: startMs + paneMs - 1 };
     const starts = [startMs, track.firstOf(rows, row), ...book.startsNear(group, pane)];
     for (const start of starts) this.#memory.addRecordNeeds(keys, track, start, group);
@@ -37,7 +37,7 @@ export class SessionRecords {
   take(track: SessionTrack, pane: Pane, nowMs: number): WindowRecord | null {
     const { group } = pane;
     const readings = track.readingsOf(pane);
-    const change = readings === null ? null : track.book.add(group, readings, track.finalToMs);
+    const change = readings === null ? null : track.book.add(group, readings, track.shutToMs);
     for (const pageMs of change?.pages ?? []) this.#memory.sessionsChanged(track, pageMs, group);
     const panes = this.#panesInMemory(track, change?.before ?? [], group);
     for (const startMs of change?.merged ?? []) this.#merge(track, startMs, group, nowMs);

@@ -39,10 +39,27 @@ export class SessionTrack extends WindowTrack {
     return session === null ? [] : [session.firstMs];
   }
 
+  /** Sessions that start before this take nothing any more. */
+  get shutToMs(): EventTimeMs {
+    return Math.max(this.finalToMs, this.keptToMs);
+  }
+
+  override get keptToMs(): EventTimeMs {
+    const { coarse, layout } = this.view;
+    let toMs = -Infinity;
+    for (const { endMs } of coarse) toMs = Math.max(toMs, Math.ceil(endMs / layout.paneMs) * layout.paneMs);
+    return toMs;
+  }
+
+  /** No session lies on a grid. */
+  override isKept({ startMs }: TimeRange): boolean {
+    return startMs < this.keptToMs;
+  }
+
   /** Whether a pane that begins at a time is in no session that takes nothing any more. */
   takes(paneMs: EventTimeMs, group: string): boolean {
-    const { finalToMs } = this;
-    return paneMs >= finalToMs && !this.startsOver(paneMs, group).some((startMs) => startMs < finalToMs);
+    const { shutToMs } = this;
+    return paneMs >= shutToMs && !this.startsOver(paneMs, group).some((startMs) => startMs < shutToMs);
   }
 
   /** The times of a pane's first and last good reading: as far as they are known, else all of the pane; null without any. */

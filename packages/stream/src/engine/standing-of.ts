@@ -12,7 +12,8 @@ export function standingOf(
 ): WindowStanding {
   const { startMs, endMs } = track.owedOf(window);
   const { stream } = track.view;
-  if (stream !== undefined) return standing.ofStream(startMs, endMs, stream);
+  const isKept = track.isKept(window);
+  if (stream !== undefined) return standing.ofStream(startMs, endMs, stream, isKept);
   const site = track.spec.by.includes("site") ? labels["site"] : undefined;
-  return standing.of(startMs, endMs, site, track.spec.metric);
+  return standing.of(startMs, endMs, site, track.spec.metric, isKept);
 }

@@ -112,13 +112,13 @@ export class Standing {
     this.#nowMs = nowMs;
   }
 
-  /** For `[startMs, endMs)` of a stream of records. Sites are the agents': records have none. */
-  ofStream(startMs: EventTimeMs, endMs: EventTimeMs, stream: string): WindowStanding {
-    const key = `${startMs} ${endMs} /${stream}`;
+  /** For `[startMs, endMs)` of a stream of records. Sites are the agents': records have none. `isKept`: see `WindowTrack.isKept`. */
+  ofStream(startMs: EventTimeMs, endMs: EventTimeMs, stream: string, isKept = false): WindowStanding {
+    const key = `${startMs} ${endMs} /${stream}${isKept ? " kept" : ""}`;
     let standing = this.#cache.get(key);
     if (standing === undefined) {
       const expected = this.#partitions.get(stream)?.expected(startMs, endMs) ?? [];
-      const { completeness, ...rest } = this.#compute(startMs, endMs, expected, "");
+      const { completeness, ...rest } = this.#compute({ startMs, endMs }, expected, "", isKept);
       const withoutSites = { ...completeness, sitesExpected: 0, sitesReporting: 0, sitesMissing: [] };
       standing = {
         ...rest,
@@ -131,14 +131,20 @@ export class Standing {
   }
 
   /** For `[startMs, endMs)` of a metric of agents, of one site or of all. */
-  of(startMs: EventTimeMs, endMs: EventTimeMs, site: string | undefined, metric: string): WindowStanding {
+  of(
+    startMs: EventTimeMs,
+    endMs: EventTimeMs,
+    site: string | undefined,
+    metric: string,
+    isKept = false,
+  ): WindowStanding {
     const ofMetric = this.#coarse.size === 0 ? "" : metric;
-    const key = `${this.#rangeText(startMs, endMs)} ${site === undefined ? "" : `=${site}`} ${ofMetric}`;
+    const key = `${isKept ? "kept " : ""}${this.#rangeText(startMs, endMs)} ${site === undefined ? "" : `=${site}`} ${ofMetric}`;
     let standing = this.#cache.get(key);
     if (standing === undefined) {
       const expected = this.#membership.expected(startMs, endMs, site);
       const holders = site === undefined ? this.#frontiers.keys() : this.#membership.agentsAt(site);
-      const computed = this.#compute(startMs, endMs, expected, metric);
+      const computed = this.#compute({ startMs, endMs }, expected, metric, isKept);
       const isKnown = endMs <= this.#membersKnownToMs;
       standing = {
         ...computed,
@@ -153,10 +159,10 @@ export class Standing {
   }
 
   #compute(
-    startMs: EventTimeMs,
-    endMs: EventTimeMs,
+    { startMs, endMs }: TimeRange,
     expected: readonly MembershipInterval[],
     metric: string,
+    isKept: boolean,
   ): Omit<WindowStanding, "isPending" | "key"> {
     const agents = new Map<string, boolean>();
     const sites = new Map<string, boolean>();
@@ -169,7 +175,7 @@ export class Standing {
       const owedToMs = Math.min(endMs, interval.leftMs ?? endMs);
       const hasLoss = isOfLostPanes || overlapsAny(this.#lost.get(interval.agent) ?? [], startMs, owedToMs);
       if (hasLoss) withLoss.add(interval.agent);
-      if (isStraddled(this.#coarse.get(interval.agent) ?? [], metric, { startMs, endMs }))
+      if (isKept || isStraddled(this.#coarse.get(interval.agent) ?? [], metric, { startMs, endMs }))
         coarse.add(interval.agent);
       const isPassed = frontier !== undefined && !hasLoss && hasPassed(frontier, startMs, owedToMs);
       agents.set(interval.agent, isPassed && (agents.get(interval.agent) ?? true));
@@ -190,7 +196,7 @@ export class Standing {
     return {
       completeness,
       isAnyPassed: completeness.agentsReporting > 0,
-      isEveryPassed: agentsMissing.length === 0 && !isOfLostPanes,
+      isEveryPassed: agentsMissing.length === 0 && !isOfLostPanes && !isKept,
     };
   }
 

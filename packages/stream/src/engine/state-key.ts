@@ -9,6 +9,7 @@ import type { EventTimeMs } from "../event-time.ts";
  *   o|{window}|{start}|{group}   marker: not complete, or changed since its last result (open-marker.ts)
  *   s|{window}|{start}|{group}   where a group's sessions lie that begin in one page of time (session-codec.ts)
  *   f|{window}                   every window that starts before this is final: decimal ms
+ *   c|{metric}                   up to when its panes are made of longer ones (coarse-codec.ts)
  *
  *   {view}    metric@paneMs:label,label   each name percent-encoded, so no bar inside
  *   {window}  the window's name, percent-encoded
@@ -69,6 +70,21 @@ export function windowKeyName(window: string): string {
 /** A view's name as it stands in keys. */
 export function viewKeyName(metric: string, paneMs: number, by: readonly string[]): string {
   return `${encodeURIComponent(metric)}@${paneMs}:${by.map(encodeURIComponent).join(",")}`;
+}
+
+/** The metric in a view's name, as in keys. */
+export function viewMetricName(viewKey: string): string {
+  return viewKey.replace(/@.*$/s, "");
+}
+
+/** How long the panes of a view are, by its name; NaN of what is no name. */
+export function viewPaneMs(viewKey: string): number {
+  return Number(/@(\d+):/.exec(viewKey)?.[1]);
+}
+
+/** Where it lies up to when the panes of a view's metric are coarse. */
+export function coarseKey(viewKey: string): string {
+  return `c|${viewMetricName(viewKey)}`;
 }
 
 /** The same for views that differ in their pane size only. */

@@ -29,11 +29,6 @@ export function stateSpanRanges({ kind, name }: StateName): [first: StateRange, 
   return [range, { ...range, isReverse: true }];
 }
 
-/** The metric in a view's name, as in keys. */
-export function viewMetricName(name: string): string {
-  return name.replace(/@.*$/s, "");
-}
-
 /**
  * Finds every name that something is stored under, however much that is:
  *

@@ -41,6 +41,9 @@ export class StoredEngine {
   /** By kind of the key: entries that ticks have read since the start. */
   readonly readCounts = new Map<string, number>();
 
+  /** The next starts die after so many commits that move panes. */
+  moveCommitsMax = Infinity;
+
   /** Keys and values of the last commit. */
   committedBytes = 0;
 
@@ -74,6 +77,10 @@ export class StoredEngine {
   setPanesLost(toMs: number): void {
     this.#panesLostToMs = toMs;
     this.#engine.setPanesLost(toMs);
+  }
+
+  get keptWindows() {
+    return this.#engine.keptWindows;
   }
 
   get finalToMs(): number {
@@ -116,8 +123,11 @@ export class StoredEngine {
 
   #movePanes(): void {
     const move = this.#engine.paneMove();
+    let commits = 0;
     for (let range = move.nextRange(); range !== null; range = move.nextRange()) {
       const keys = move.take(this.#read(range));
+      if (keys.length === 0) continue;
+      if (++commits > this.moveCommitsMax) return;
       this.#write(move.merge(keys.map((key) => this.store.get(key))));
     }
   }

@@ -27,7 +27,7 @@ import { SESSION_ACCUMULATORS, SessionTrack } from "./session-track.ts";
 import { Standing } from "./standing.ts";
 import { RowPlacement } from "./row-placement.ts";
 import type { PlacedRows } from "./row-placement.ts";
-import { stateKey, windowKeyName, withoutPaneSize } from "./state-key.ts";
+import { coarseKey, stateKey, windowKeyName, withoutPaneSize } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
 import type { StateName } from "./state-name.ts";
 import { TickRoom } from "./tick-room.ts";
@@ -220,7 +220,7 @@ export class WindowEngine {
         for (const track of view.gridTracks) {
           let range: TimeRange | null = null;
           for (const windowMs of track.startsOver(startMs)) {
-            if (windowMs < track.finalToMs || track.records.get(windowMs, group)?.hasPanes === true) continue;
+            if (track.isClosed(windowMs) || track.records.get(windowMs, group)?.hasPanes === true) continue;
             this.#memory.addRecordNeeds(keys, track, windowMs, group);
             range = over(range, windowMs, track.grid.endOf(windowMs));
           }
@@ -427,6 +427,7 @@ export class WindowEngine {
     ];
     this.#room.beginPart();
     for (const view of this.#memory.views.values()) this.#dropFinal(view);
+    this.#forgetCoarse();
     this.#memory.forgetLoaded();
     this.#sweep.run(nowMs);
     return emitted
@@ -459,6 +460,13 @@ export class WindowEngine {
   /** To be carried out before `restore`. */
   paneMove(): PaneMove {
     return new PaneMove([...this.#memory.views.values()]);
+  }
+
+  /** Windows of which some stay as they were, or are not there, since panes of their metric were longer once; and up to when. */
+  get keptWindows(): { readonly window: string; readonly toMs: EventTimeMs }[] {
+    return [...this.#memory.tracks.values()].flatMap(({ spec, keptToMs }) =>
+      keptToMs > -Infinity ? [{ window: spec.name, toMs: keptToMs }] : [],
+    );
   }
 
   /** Whether what is stored under a name is of this engine's windows; panes of whatever size, since `paneMove` takes them. */
@@ -566,7 +574,7 @@ export class WindowEngine {
       let brought: TimeRange | null = null;
       for (const windowMs of track.startsOver(startMs)) {
         // Until the final result is out, it takes what comes: else it would count an agent as passed whose data it refused.
-        if (windowMs < track.finalToMs) continue;
+        if (track.isClosed(windowMs)) continue;
         const range = { startMs: windowMs, endMs: track.grid.endOf(windowMs) };
         const record = this.#memory.record(track, range, group, nowMs);
         if (record.state === "final") continue;
@@ -584,6 +592,16 @@ export class WindowEngine {
     const own = { startMs, endMs: startMs + view.layout.paneMs };
     if (records.length === 0) this.#memory.bringPanes(view, own, group);
     return view.open(startMs, group);
+  }
+
+  /** Windows that start later have none of these panes. */
+  #forgetCoarse(): void {
+    for (const views of this.#viewsOf.values()) {
+      const isOver = ({ coarse, finalToMs }: PaneView) => coarse.every(({ endMs }) => endMs <= finalToMs);
+      if (views[0].coarse.length === 0 || !views.every(isOver)) continue;
+      for (const view of views) view.coarse = [];
+      this.#memory.delete(coarseKey(views[0].key));
+    }
   }
 
   /** Drops what only final windows look at. */

@@ -1,13 +1,14 @@
 import type { EventTimeMs } from "../event-time.ts";
 import { readingCountOfRow } from "../reading-count.ts";
 import type { StateEntry } from "./due-ranges.ts";
+import { coarsePanesOf, decodeCoarse } from "./coarse-codec.ts";
 import { GridTrack } from "./grid-track.ts";
 import { decodeMarker } from "./open-marker.ts";
 import type { OpenMarker } from "./open-marker.ts";
 import { decodeSessions } from "./session-codec.ts";
 import { reopenMoved } from "./session-records.ts";
 import { SessionTrack } from "./session-track.ts";
-import { parseStateKey, stateRange } from "./state-key.ts";
+import { coarseKey, parseStateKey, stateRange } from "./state-key.ts";
 import type { StateKeyParts, StateRange } from "./state-key.ts";
 import type { WindowMemory } from "./window-memory.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
@@ -53,7 +54,7 @@ export class WindowRestore {
       ...stateRange("w", track.key, -Infinity, Infinity),
       ...last,
     }));
-    const whole = ["f", "s"].map((kind) => ({ from: `${kind}|`, to: `${kind}}` }));
+    const whole = ["c", "f", "s"].map((kind) => ({ from: `${kind}|`, to: `${kind}}` }));
     const markers = Array.from(this.#memory.tracks.values(), (track) => {
       const range = stateRange("o", track.key, -Infinity, Infinity);
       // Where sessions lie may change, and their markers with them.
@@ -93,7 +94,8 @@ export class WindowRestore {
   take(entries: readonly StateEntry[]): string[] {
     const parsed = entries.map(({ key, bytes }) => ({ key, bytes, parts: parseStateKey(key) }));
     for (const { key, bytes, parts } of parsed) {
-      if (parts === null) this.#takeFinal(key, bytes);
+      if (parts === null && key.startsWith("c|")) this.#takeCoarse(key, bytes);
+      else if (parts === null) this.#takeFinal(key, bytes);
       else if (parts.kind === "s") this.#takeSessions(key, parts, bytes);
       else if (parts.kind !== "o") this.#takeLast(parts);
     }
@@ -114,6 +116,10 @@ export class WindowRestore {
     for (const { track, startMs, endMs, group, marker } of this.#waiting) {
       const known = track.records.get(startMs, group);
       const record = this.#memory.record(track, { startMs, endMs }, group, marker.openedAtMs);
+      if (track.isKept(record)) {
+        this.#keep(record, marker);
+        continue;
+      }
       if (known === undefined && isOfBefore(record, marker)) {
         this.#memory.leave(record);
         continue;
@@ -138,6 +144,17 @@ export class WindowRestore {
     this.#waiting = [];
   }
 
+  /** What its panes have by now is not its own: it waits with what it has shown. */
+  #keep(record: WindowRecord, { openedAtMs, firstPassedAtMs }: OpenMarker): void {
+    const { result } = record;
+    if (result === null || record.state !== "provisional") return this.#memory.leave(record);
+    record.openedAtMs = openedAtMs;
+    record.firstPassedAtMs = firstPassedAtMs;
+    record.endMs = result.endMs;
+    record.isMerged = result.mergedIntoMs !== undefined;
+    this.#memory.reopen(record, true);
+  }
+
   /** Behind these there are more where they are as many as were asked for. */
   #goOn(track: WindowTrack, entries: readonly { readonly key: string }[]): void {
     const range = this.#later.get(track);
@@ -151,6 +168,13 @@ export class WindowRestore {
     const track = key.startsWith("f|") ? this.#memory.tracks.get(key.slice(2)) : undefined;
     const finalToMs = Number(decoder.decode(bytes));
     if (track !== undefined && Number.isFinite(finalToMs)) track.finalToMs = finalToMs;
+  }
+
+  #takeCoarse(key: string, bytes: Uint8Array): void {
+    const coarse = decodeCoarse(bytes);
+    if (coarse.size === 0) this.#memory.unreadableCount++;
+    for (const view of this.#memory.views.values())
+      if (coarseKey(view.key) === key) view.coarse = coarsePanesOf(view.metric, coarse);
   }
 
   /** Everything of a view or window up to the last stored one may be in the store only. */

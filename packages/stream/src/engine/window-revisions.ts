@@ -327,6 +327,7 @@ export class WindowRevisions {
 
   #values(record: WindowRecord): WindowValues {
     const { track, group, result } = record;
+    if (result !== null && track.isKept(record)) return valuesOf(result);
     if (record.isMerged) {
       // Into which one it was merged first: that one says where to go on.
       const [intoMs] = track.startsOver(track.view.paneStartOf(record.startMs), group);

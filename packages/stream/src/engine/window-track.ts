@@ -86,6 +86,15 @@ export abstract class WindowTrack {
 
   protected abstract firstOpenMs(timeMs: EventTimeMs): EventTimeMs;
 
+  /**
+   * Whether a boundary of the window lies in a pane that was longer once: what the panes have of it now is not its own. It stays as
+   * it was shown, takes nothing, and where it was not shown there is none.
+   */
+  abstract isKept(window: TimeRange): boolean;
+
+  /** No window that starts at this or later is kept; -Infinity where none is. */
+  abstract get keptToMs(): EventTimeMs;
+
   /** Whether late readings revise a complete window that starts then; if not, it is published once more, when it is final. */
   isRevised(_startMs: EventTimeMs): boolean {
     return true;

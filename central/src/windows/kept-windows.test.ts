@@ -1,0 +1,96 @@
+// A fine window that leaves central's pipeline and comes back, or that is new: right windows stay right, and what may not be says so.
+import { MemoryStore } from "@millrace/queue";
+import { MemoryLogger } from "@millrace/runtime";
+import { SimulatedTime } from "@millrace/testkit";
+import { expect, test } from "vitest";
+import type { Central } from "../central.ts";
+import { openCentral } from "../records/open-central.test-support.ts";
+import { AMOUNT, AMOUNT_1M, bytesOf, ORDERS } from "../records/staged-records.test-support.ts";
+
+const START_MS = 1_700_006_400_000;
+const AMOUNT_10S = { ...AMOUNT_1M, name: "amount_10s", sizeMs: 10_000, slideMs: 10_000 };
+const BOTH = { metrics: [{ ...AMOUNT, paneMs: 10_000 }], windows: [AMOUNT_10S, AMOUNT_1M] };
+const MINUTE = { metrics: [{ ...AMOUNT, paneMs: 60_000 }], windows: [AMOUNT_1M] };
+
+class Plant {
+  readonly time = new SimulatedTime(START_MS + 2_000);
+  readonly log = new MemoryLogger();
+  #store = new MemoryStore({});
+  #central!: Central;
+  #orderCount = 0;
+
+  async start(pipeline: typeof BOTH): Promise<void> {
+    const { time, log } = this;
+    const common = { agents: [], records: [ORDERS], store: this.#store, clock: time.clock(), log };
+    this.#central = await openCentral({ ...common, pipeline });
+    await time.run(2_000);
+  }
+
+  async restart(pipeline: typeof BOTH): Promise<void> {
+    await this.#central.close();
+    this.#store = this.#store.crash();
+    await this.start(pipeline);
+  }
+
+  async post(...seconds: readonly number[]): Promise<void> {
+    const order = (second: number) => ({
+      id: `o${++this.#orderCount}`,
+      t: START_MS + second * 1_000,
+      region: "x",
+      amount: 1,
+    });
+    const values = seconds.map((second) => bytesOf(order(second)));
+    const batch = { partition: 0, values, offsets: null, nextOffset: null, isAtEnd: true };
+    const outcome = this.#central.offerRecords("orders", batch);
+    await this.time.run(5_000);
+    await outcome;
+  }
+
+  /** Ten records in each ten seconds of a minute, as they come. */
+  async fill(): Promise<void> {
+    for (let second = 0; second < 60; second += 10) {
+      await this.post(...Array.from({ length: 10 }, (_, index) => second + index));
+      await this.time.run(5_000);
+    }
+    await this.post(80);
+  }
+
+  async shown(window: string) {
+    const query = { window, group: {}, fromMs: START_MS, toMs: START_MS + 60_000, limit: 100, cursor: null };
+    const { windows } = await this.#central.windows(query);
+    return windows.map(({ startMs, values, state, completeness }) => [
+      (startMs - START_MS) / 1_000,
+      values["count"],
+      state,
+      completeness.agentsCoarse,
+    ]);
+  }
+}
+
+test("a fine window that was away and is back shows what it showed, whatever comes late, and names whose may lack", async () => {
+  const plant = new Plant();
+  await plant.start(BOTH);
+  await plant.fill();
+  const seconds = [0, 10, 20, 30, 40, 50];
+  expect(await plant.shown("amount_10s")).toEqual(seconds.map((at) => [at, 10, "complete", undefined]));
+  await plant.restart(MINUTE);
+  await plant.restart(BOTH);
+  await plant.post(3, 33);
+  expect(await plant.shown("amount_10s")).toEqual(seconds.map((at) => [at, 10, "complete", ["orders/0"]]));
+  expect(await plant.shown("amount_1m")).toEqual([[0, 62, "complete", undefined]]);
+  const told = plant.log.lines.filter(({ message }) => message.includes("cannot be told apart"));
+  const toMs = START_MS + 120_000;
+  expect(told.map(({ fields }) => fields)).toEqual([
+    { windows: [`amount_10s to ${new Date(toMs).toISOString()}`] },
+  ]);
+});
+
+test("a finer window that is added is not there for what came before, whatever comes late", async () => {
+  const plant = new Plant();
+  await plant.start(MINUTE);
+  await plant.fill();
+  await plant.restart(BOTH);
+  await plant.post(3, 33);
+  expect(await plant.shown("amount_10s")).toEqual([]);
+  expect(await plant.shown("amount_1m")).toEqual([[0, 62, "complete", undefined]]);
+});

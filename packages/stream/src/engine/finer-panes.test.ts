@@ -1,0 +1,219 @@
+// Windows that come, go and come back, so that panes get longer and shorter: what is shown is right, or says that it may not be.
+import { testFrontier } from "@millrace/testkit";
+import { expect, test } from "vitest";
+import { Membership } from "../membership.ts";
+import { paneLayout } from "../pane-layout.ts";
+import { paneMsOf } from "../pane-size.ts";
+import { PaneTable } from "../pane-table.ts";
+import type { WindowResult } from "../window-result.ts";
+import type { MetricSpec, WindowSpec } from "../window-spec.ts";
+import { StoredEngine } from "./stored-engine.test-support.ts";
+
+const metric: MetricSpec = { name: "t", unit: "", accumulate: ["sum"], isLive: true };
+const LATENESS_MS = 3_600_000;
+
+function aligned(name: string, sizeMs: number, slideMs = sizeMs): WindowSpec {
+  return {
+    name,
+    metric: "t",
+    by: [],
+    latenessMs: LATENESS_MS,
+    kind: "aligned",
+    sizeMs,
+    slideMs,
+    offsetMs: 0,
+  };
+}
+
+const fine = aligned("fine", 10_000);
+const minute = aligned("minute", 60_000);
+const run: WindowSpec = {
+  name: "run",
+  metric: "t",
+  by: [],
+  latenessMs: LATENESS_MS,
+  kind: "session",
+  gapMs: 30_000,
+  lengthMsMax: 600_000,
+};
+
+/** An engine over one store, whatever windows it has by now. */
+class Plant {
+  readonly engine: StoredEngine;
+  windows: readonly WindowSpec[];
+  #frontiers = 0;
+
+  constructor(...windows: readonly WindowSpec[]) {
+    this.windows = windows;
+    this.engine = new StoredEngine(this.#options());
+    const membership = new Membership();
+    membership.join("a", "alpha", -1e9);
+    this.engine.setMembership(membership);
+  }
+
+  restart(...windows: readonly WindowSpec[]): void {
+    this.windows = windows;
+    this.engine.restart(this.#options());
+  }
+
+  read(timesMs: readonly number[], nowMs: number) {
+    const size = paneMsOf(this.windows);
+    if (!size.isPossible) throw new Error(size.reason);
+    const layout = paneLayout(size.paneMs, ["sum", "first", "last"]);
+    const table = new PaneTable("t", layout, { rowsMax: 1_000 });
+    for (const timeMs of timesMs) table.add(0, timeMs, 1);
+    return this.engine.apply(
+      table.take(() => ({})),
+      nowMs,
+    );
+  }
+
+  pass(watermarkMs: number): void {
+    this.engine.setFrontier("a", testFrontier({ number: ++this.#frontiers, watermarkMs }));
+  }
+
+  /** The last results of a window, as a query has them. */
+  shown(window: string, nowMs: number) {
+    return this.engine
+      .computed(nowMs)
+      .filter((result) => result.window === window)
+      .map(brief);
+  }
+
+  #options() {
+    return { windows: this.windows, metrics: [metric], hotMs: 60_000, graceMs: 0 };
+  }
+}
+
+function brief({ startMs, state, values, completeness }: WindowResult) {
+  return [startMs / 1_000, values["count"], state, completeness.agentsCoarse?.join() ?? ""];
+}
+
+/** Ten readings in each ten seconds of a minute, all of them passed. */
+function full(...windows: readonly WindowSpec[]): Plant {
+  const plant = new Plant(...windows);
+  plant.read(
+    Array.from({ length: 60 }, (_, second) => second * 1_000),
+    60_000,
+  );
+  plant.read([80_000], 80_000);
+  plant.pass(80_000);
+  plant.engine.tick(81_000);
+  return plant;
+}
+
+test("a fine window that is taken out and put back stays as it was where late readings come, and says that it may lack some", () => {
+  const plant = full(fine, minute);
+  expect(plant.shown("fine", 81_000)[0]).toEqual([0, 10, "complete", ""]);
+  plant.restart(minute);
+  plant.engine.tick(82_000);
+  plant.restart(fine, minute);
+  plant.engine.tick(83_000);
+  const outcome = plant.read([3_000, 33_000], 84_000);
+  expect(outcome).toMatchObject({ merged: 2, tooLate: 0 });
+  expect(outcome.late.map(({ window, startMs, reason }) => [window, startMs, reason])).toEqual([
+    ["fine", 0, "too_late"],
+    ["minute", 0, "after_complete"],
+    ["fine", 30_000, "too_late"],
+  ]);
+  plant.engine.tick(86_000);
+  const seconds = [0, 10, 20, 30, 40, 50];
+  expect(plant.shown("fine", 86_000).slice(0, 6)).toEqual(seconds.map((at) => [at, 10, "complete", "a"]));
+  expect(plant.shown("minute", 86_000)[0]).toEqual([0, 62, "complete", ""]);
+  // The last minute's only fine window was not complete, and is not any more; those of the next minute are as ever.
+  expect(plant.shown("fine", 86_000)[6]).toEqual([80, 1, "provisional", "a"]);
+  plant.read([121_000, 131_000, 131_500], 132_000);
+  plant.pass(200_000);
+  plant.engine.tick(201_000);
+  expect(plant.shown("fine", 201_000).slice(6)).toEqual([
+    [80, 1, "provisional", "a"],
+    [120, 1, "complete", ""],
+    [130, 2, "complete", ""],
+  ]);
+  plant.restart(fine, minute);
+  const final = plant.engine.tick(2 * LATENESS_MS);
+  expect(final.filter(({ window }) => window === "fine").map(brief)).toEqual([
+    ...seconds.map((at) => [at, 10, "final", "a"]),
+    [80, 1, "final", "a"],
+    [120, 1, "final", ""],
+    [130, 2, "final", ""],
+  ]);
+  expect(final.filter(({ window }) => window === "minute").map(brief)[0]).toEqual([0, 62, "final", ""]);
+  expect([...plant.engine.store.keys()].filter((key) => key.startsWith("c|"))).toEqual([]);
+});
+
+test("a finer window that is added begins behind the panes of before, whose readings it cannot tell apart", () => {
+  const plant = full(minute);
+  plant.restart(fine, minute);
+  expect(plant.engine.keptWindows).toEqual([{ window: "fine", toMs: 120_000 }]);
+  plant.engine.tick(83_000);
+  expect(plant.read([3_000, 33_000, 90_000], 84_000)).toMatchObject({ merged: 3 });
+  plant.read([121_000], 122_000);
+  plant.pass(200_000);
+  plant.engine.tick(201_000);
+  expect(plant.shown("fine", 201_000)).toEqual([[120, 1, "complete", ""]]);
+  expect(plant.shown("minute", 201_000)).toEqual([
+    [0, 62, "complete", ""],
+    [60, 2, "complete", ""],
+    [120, 1, "complete", ""],
+  ]);
+});
+
+test("of a sliding window those whose boundaries lie between the panes of before go on", () => {
+  const plant = full(minute);
+  plant.restart(aligned("sliding", 60_000, 10_000), minute);
+  plant.read([3_000, 90_000], 91_000);
+  plant.pass(400_000);
+  plant.engine.tick(401_000);
+  expect(plant.shown("sliding", 401_000)).toEqual([
+    [0, 61, "complete", ""],
+    [60, 2, "complete", ""],
+  ]);
+});
+
+test("where no window takes a reading any more it is too late", () => {
+  const plant = full(minute);
+  plant.restart(fine);
+  expect(plant.read([3_000], 84_000)).toMatchObject({ merged: 0, tooLate: 1, tooLateFromMs: 0 });
+  expect(plant.engine.tick(2 * LATENESS_MS)).toEqual([]);
+});
+
+test("panes that get longer leave nothing behind: windows of their length go on exactly", () => {
+  const plant = full(fine, minute);
+  plant.restart(minute);
+  expect(plant.engine.keptWindows).toEqual([]);
+  plant.read([3_000], 84_000);
+  plant.engine.tick(86_000);
+  expect(plant.shown("minute", 86_000)[0]).toEqual([0, 61, "complete", ""]);
+});
+
+test("a session that runs while panes get shorter stays as it was, and the next begins behind it", () => {
+  const plant = new Plant(run);
+  plant.read([35_000, 50_000], 51_000);
+  plant.engine.tick(52_000);
+  plant.restart(run, fine);
+  plant.engine.tick(53_000);
+  plant.read([55_000, 65_000], 66_000);
+  plant.pass(300_000);
+  plant.engine.tick(300_000);
+  expect(plant.shown("run", 300_000)).toEqual([
+    [35, 2, "provisional", "a"],
+    [65, 1, "complete", ""],
+  ]);
+});
+
+test("a crash while panes are moved: the next start goes on, and knows which are coarse", () => {
+  const byMachine = { ...minute, name: "by", by: ["machine"] };
+  for (let commits = 0; commits < 3; commits++) {
+    const plant = full(minute, byMachine);
+    plant.engine.moveCommitsMax = commits;
+    plant.restart(fine, minute, byMachine);
+    plant.engine.moveCommitsMax = Infinity;
+    plant.restart(fine, minute, byMachine);
+    plant.read([3_000], 84_000);
+    plant.pass(200_000);
+    plant.engine.tick(201_000);
+    expect(plant.shown("fine", 201_000)).toEqual([]);
+    expect(plant.shown("minute", 201_000)[0]).toEqual([0, 61, "complete", ""]);
+  }
+});
