@@ -78,7 +78,9 @@ test("a fine window that was away and is back shows what it showed, whatever com
   await plant.post(3, 33);
   expect(await plant.shown("amount_10s")).toEqual(seconds.map((at) => [at, 10, "complete", ["orders/0"]]));
   expect(await plant.shown("amount_1m")).toEqual([[0, 62, "complete", undefined]]);
-  const told = plant.log.lines.filter(({ message }) => message.includes("cannot be told apart"));
+  const told = plant.log.lines.filter(({ message }) =>
+    message.includes("does not have the readings of before"),
+  );
   const toMs = START_MS + 120_000;
   expect(told.map(({ fields }) => fields)).toEqual([
     { windows: [`amount_10s to ${new Date(toMs).toISOString()}`] },

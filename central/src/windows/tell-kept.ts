@@ -10,7 +10,7 @@ export function tellKept({ keptWindows }: Pick<WindowEngine, "keptWindows">, log
   const windows = keptWindows.map(({ window, toMs }) => `${window} to ${new Date(toMs).toISOString()}`);
   const more = windows.length - WINDOWS_MAX;
   log.warn(
-    "the readings of before cannot be told apart as finely as these windows need it: until then those that were shown stay as they were, and new ones are not made",
+    "the store does not have the readings of before as these windows need them: until then those that were shown stay as they were, and new ones are not made",
     { windows: more > 0 ? [...windows.slice(0, WINDOWS_MAX), `and ${more} more`] : windows },
   );
 }

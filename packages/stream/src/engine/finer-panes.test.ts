@@ -1,5 +1,6 @@
 // Windows that come, go and come back, so that panes get longer and shorter: what is shown is right, or says that it may not be.
 import { testFrontier } from "@millrace/testkit";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Membership } from "../membership.ts";
 import { paneLayout } from "../pane-layout.ts";
@@ -46,6 +47,7 @@ class Plant {
   constructor(...windows: readonly WindowSpec[]) {
     this.windows = windows;
     this.engine = new StoredEngine(this.#options());
+    this.engine.restart();
     const membership = new Membership();
     membership.join("a", "alpha", -1e9);
     this.engine.setMembership(membership);
@@ -216,4 +218,103 @@ test("a crash while panes are moved: the next start goes on, and knows which are
     expect(plant.shown("fine", 201_000)).toEqual([]);
     expect(plant.shown("minute", 201_000)[0]).toEqual([0, 61, "complete", ""]);
   }
+});
+
+test("a window that was away while others of its panes were there has what came meanwhile: when asked for, and when final", () => {
+  const plant = full(minute, { ...minute, name: "away" });
+  plant.restart(minute);
+  plant.read([3_000], 84_000);
+  plant.engine.tick(86_000);
+  plant.restart(minute, { ...minute, name: "away" });
+  plant.engine.tick(87_000);
+  expect(plant.shown("away", 87_000)[0]).toEqual([0, 61, "complete", ""]);
+  plant.restart(minute, { ...minute, name: "away" });
+  const final = plant.engine.tick(2 * LATENESS_MS).filter(({ window }) => window === "away");
+  expect(final.map(brief)[0]).toEqual([0, 61, "final", ""]);
+});
+
+test("a window that takes what is late for longer than those before begins where their panes are all there", () => {
+  const plant = full({ ...minute, latenessMs: 0 });
+  plant.engine.tick(125_000);
+  const slow = { ...minute, name: "slow" };
+  plant.restart({ ...minute, latenessMs: 0 }, slow);
+  expect(plant.read([3_000], 126_000)).toMatchObject({ merged: 0, tooLate: 1 });
+  plant.read([121_000], 127_000);
+  plant.restart(slow);
+  plant.read([4_000, 122_000], 128_000);
+  plant.pass(300_000);
+  plant.engine.tick(300_000);
+  expect(plant.shown("slow", 300_000)).toEqual([[120, 2, "complete", ""]]);
+});
+
+test("windows by labels that none was by before, and sessions, begin behind the panes that are there", () => {
+  const plant = full(fine);
+  plant.restart(fine, { ...fine, name: "machine", by: ["machine"] }, run);
+  plant.read([3_000, 85_000, 91_000], 92_000);
+  plant.pass(300_000);
+  plant.engine.tick(300_000);
+  expect(plant.shown("fine", 300_000)[0]).toEqual([0, 11, "complete", ""]);
+  expect(plant.shown("machine", 300_000)).toEqual([[90, 1, "complete", ""]]);
+  expect(plant.shown("run", 300_000)).toEqual([[91, 1, "complete", ""]]);
+});
+
+test("any readings, any windows over time: what is complete or final is the count of all that it took, or says that it may not be", () => {
+  const WINDOWS = [
+    fine,
+    { ...aligned("twenty", 20_000), latenessMs: 100_000 },
+    aligned("thirty", 30_000),
+    minute,
+    { ...aligned("ninety", 90_000), latenessMs: 30_000 },
+    aligned("sliding", 60_000, 20_000),
+    run,
+  ];
+  const step = fc.record({
+    timesMs: fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 5 }),
+    windows: fc.option(fc.subarray(WINDOWS, { minLength: 1 }), { nil: null }),
+    isPassed: fc.boolean(),
+    stepMs: fc.integer({ min: 2_000, max: 30_000 }),
+  });
+  fc.assert(
+    fc.property(
+      fc.subarray(WINDOWS, { minLength: 1 }),
+      fc.array(step, { minLength: 3, maxLength: 12 }),
+      (first, steps) => {
+        const plant = new Plant(...first);
+        let nowMs = 300_000;
+        const readings: { readonly timeMs: number; readonly lateFor: ReadonlySet<string> }[] = [];
+        const check = (results: readonly WindowResult[]) => {
+          for (const result of results) {
+            const { window, startMs, endMs, state, values, completeness, mergedIntoMs } = result;
+            if (state === "provisional" || completeness.agentsCoarse !== undefined) continue;
+            if (mergedIntoMs !== undefined) continue;
+            const own = readings.filter(
+              ({ timeMs, lateFor }) =>
+                startMs <= timeMs && timeMs < endMs && !lateFor.has(`${window} ${startMs}`),
+            );
+            expect([window, startMs, state, values["count"]]).toEqual([window, startMs, state, own.length]);
+          }
+        };
+        for (const { timesMs, windows, isPassed, stepMs } of steps) {
+          nowMs += stepMs;
+          if (windows !== null) plant.restart(...windows);
+          for (const at of timesMs) {
+            const timeMs = at * 1_000;
+            const { late, tooLate } = plant.read([timeMs], nowMs);
+            if (tooLate > 0) continue;
+            const refused = late.filter(({ reason }) => reason === "too_late");
+            const lateFor = new Set(refused.map(({ window, startMs }) => `${window} ${startMs}`));
+            readings.push({ timeMs, lateFor });
+          }
+          if (isPassed) plant.pass(nowMs);
+          check(plant.engine.tick(nowMs));
+          const names = new Set(plant.windows.map(({ name }) => name));
+          // What is final takes nothing, whether it is there or not.
+          const isOpen = ({ window, state }: WindowResult) => names.has(window) && state !== "final";
+          check(plant.engine.computed(nowMs).filter(isOpen));
+        }
+        check(plant.engine.tick(nowMs + 2 * LATENESS_MS));
+      },
+    ),
+    { numRuns: 200 },
+  );
 });

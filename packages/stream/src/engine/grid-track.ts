@@ -4,6 +4,7 @@ import { windowStepMs } from "../pane-size.ts";
 import { windowGrid } from "../window-grid.ts";
 import type { WindowGrid } from "../window-grid.ts";
 import type { AlignedWindowSpec, DayWindowSpec } from "../window-spec.ts";
+import type { WindowResult } from "../window-result.ts";
 import type { PaneView } from "./pane-view.ts";
 import { WindowTrack } from "./window-track.ts";
 
@@ -20,26 +21,33 @@ export class GridTrack extends WindowTrack {
 
   /** No window that takes nothing any more reaches beyond this. */
   get closedEndMs(): EventTimeMs {
-    let toMs = this.finalToMs;
+    let toMs = Math.max(this.finalToMs, this.keptBeforeMs);
     for (const { endMs } of this.view.coarse) toMs = Math.max(toMs, endMs);
     return Number.isFinite(toMs) ? this.grid.endOf(toMs) : toMs;
   }
 
   /** Whether the window that starts then takes nothing any more. */
   isClosed(startMs: EventTimeMs): boolean {
-    if (startMs < this.finalToMs) return true;
+    if (startMs < this.finalToMs || startMs < this.keptBeforeMs) return true;
     return this.view.coarse.length > 0 && this.isKept({ startMs, endMs: this.grid.endOf(startMs) });
+  }
+
+  override isStale(result: WindowResult): boolean {
+    const { startMs, endMs, state } = result;
+    if (startMs >= this.staleToMs || state === "final" || this.isKept(result)) return false;
+    // One of another length, or beside the grid, is of a definition before.
+    return this.grid.startsAt(startMs).includes(startMs) && this.grid.endOf(startMs) === endMs;
   }
 
   override get keptToMs(): EventTimeMs {
     const stepMs = windowStepMs(this.spec);
-    let toMs = -Infinity;
+    let toMs = this.keptBeforeMs;
     for (const { paneMs, endMs } of this.view.coarse) if (stepMs % paneMs !== 0) toMs = Math.max(toMs, endMs);
     return toMs;
   }
 
   override isKept(window: TimeRange): boolean {
-    return isStraddled(this.view.coarse, this.view.metric, window);
+    return window.startMs < this.keptBeforeMs || isStraddled(this.view.coarse, this.view.metric, window);
   }
 
   startsOver(paneMs: EventTimeMs): readonly EventTimeMs[] {

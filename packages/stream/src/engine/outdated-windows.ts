@@ -55,7 +55,7 @@ export class OutdatedWindows {
       const { isOutdated: _, top: __, ...rest } = result;
       const state = track.stateAfter(result);
       const completeness =
-        state === result.state
+        state === result.state && state !== "provisional"
           ? result.completeness
           : standingOf(this.#standing, track, result, result.group).completeness;
       return { ...rest, state, ...windowValues(view.layout, merged), completeness, computedAtMs: nowMs };
@@ -71,11 +71,11 @@ export class OutdatedWindows {
     return { ...rest, completeness: { ...rest.completeness, ...(agentsCoarse && { agentsCoarse }) } };
   }
 
-  /** Of an outdated result; undefined where it is none, or its window is no more what it was. */
+  /** Of an outdated result, or one of before the window was away; undefined where it is none, or its window is no more what it was. */
   #trackOf(result: WindowResult): WindowTrack | undefined {
-    if (result.isOutdated !== true) return undefined;
     const track = this.#tracks.get(windowKeyName(result.window));
-    return track?.hasMade(result) === true ? track : undefined;
+    if (track === undefined || !track.hasMade(result)) return undefined;
+    return result.isOutdated === true || track.isStale(result) ? track : undefined;
   }
 }
 

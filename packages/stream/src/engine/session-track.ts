@@ -46,14 +46,19 @@ export class SessionTrack extends WindowTrack {
 
   override get keptToMs(): EventTimeMs {
     const { coarse, layout } = this.view;
-    let toMs = -Infinity;
-    for (const { endMs } of coarse) toMs = Math.max(toMs, Math.ceil(endMs / layout.paneMs) * layout.paneMs);
-    return toMs;
+    let toMs = this.keptBeforeMs;
+    for (const { endMs } of coarse) toMs = Math.max(toMs, endMs);
+    return Math.ceil(toMs / layout.paneMs) * layout.paneMs;
   }
 
   /** No session lies on a grid. */
   override isKept({ startMs }: TimeRange): boolean {
     return startMs < this.keptToMs;
+  }
+
+  /** They were kept. */
+  override isStale(): boolean {
+    return false;
   }
 
   /** Whether a pane that begins at a time is in no session that takes nothing any more. */

@@ -195,6 +195,7 @@ test("a session is final its lateness after the greatest length, and takes nothi
   engine.tick(1e6);
   expect([...engine.store.keys()].map((key) => key.slice(0, 6)).sort()).toEqual([
     "f|run",
+    "n|run",
     "w|run|",
     "w|run|",
   ]);

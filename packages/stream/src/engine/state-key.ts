@@ -10,6 +10,7 @@ import type { EventTimeMs } from "../event-time.ts";
  *   s|{window}|{start}|{group}   where a group's sessions lie that begin in one page of time (session-codec.ts)
  *   f|{window}                   every window that starts before this is final: decimal ms
  *   c|{metric}                   up to when its panes are made of longer ones (coarse-codec.ts)
+ *   n|{window}                   it was there at the last start, and from when on it is whole (window-presence.ts)
  *
  *   {view}    metric@paneMs:label,label   each name percent-encoded, so no bar inside
  *   {window}  the window's name, percent-encoded

@@ -14,10 +14,11 @@ const LETTERS = { window: ["o", "s", "w", "f"], view: ["p"] } as const;
 
 /** Where all that is stored under a name lies. */
 export function stateRangesOf({ kind, name }: StateName): StateRange[] {
-  return LETTERS[kind].map((letter) =>
+  const letters = kind === "window" ? [...LETTERS.window, "n"] : LETTERS.view;
+  return letters.map((letter) =>
     // Of a window there is one such key, which ends with the name.
-    letter === "f"
-      ? { from: `f|${name}`, to: `f|${name}\0` }
+    letter === "f" || letter === "n"
+      ? { from: `${letter}|${name}`, to: `${letter}|${name}\0` }
       : { from: `${letter}|${name}|`, to: `${letter}|${name}}` },
   );
 }

@@ -464,8 +464,8 @@ export class WindowEngine {
 
   /** Windows of which some stay as they were, or are not there, since panes of their metric were longer once; and up to when. */
   get keptWindows(): { readonly window: string; readonly toMs: EventTimeMs }[] {
-    return [...this.#memory.tracks.values()].flatMap(({ spec, keptToMs }) =>
-      keptToMs > -Infinity ? [{ window: spec.name, toMs: keptToMs }] : [],
+    return [...this.#memory.tracks.values()].flatMap(({ spec, keptToMs, view }) =>
+      keptToMs > view.residentFromMs - spec.latenessMs ? [{ window: spec.name, toMs: keptToMs }] : [],
     );
   }
 

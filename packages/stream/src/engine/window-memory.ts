@@ -117,7 +117,9 @@ export class WindowMemory {
     );
     const read = stored === undefined ? null : this.#readable(stored);
     const isOfBefore = read !== null && !track.hasMade(read.result);
-    const result = isOfBefore ? null : (read?.result ?? null);
+    const isStale = read !== null && track.isStale(read.result);
+    const last = isStale ? { ...read.result, isOutdated: true as const } : (read?.result ?? null);
+    const result = isOfBefore ? null : last;
     const marker = isOfBefore || storedMarker === undefined ? null : decodeMarker(storedMarker);
     const record: WindowRecord = {
       track,
@@ -249,6 +251,10 @@ export class WindowMemory {
 
   finalChanged(track: WindowTrack): void {
     this.#changes.set(`f|${track.key}`, encoder.encode(String(track.finalToMs)));
+  }
+
+  put(key: string, bytes: Uint8Array): void {
+    this.#changes.set(key, bytes);
   }
 
   delete(key: string): void {

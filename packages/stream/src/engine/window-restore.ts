@@ -11,6 +11,7 @@ import { SessionTrack } from "./session-track.ts";
 import { coarseKey, parseStateKey, stateRange } from "./state-key.ts";
 import type { StateKeyParts, StateRange } from "./state-key.ts";
 import type { WindowMemory } from "./window-memory.ts";
+import { notePresence } from "./window-presence.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
 
 const decoder = new TextDecoder();
@@ -36,6 +37,8 @@ export class WindowRestore {
   /** Tracks with more markers, and the range to ask for next. */
   readonly #later = new Map<WindowTrack, StateRange>();
   readonly #keys = new Set<string>();
+  /** By window, as in keys, be it there by now or not. */
+  readonly #finalToMs = new Map<string, EventTimeMs>();
 
   /** @param atOnce markers of one window that are taken up before the first tick, and with each one then. */
   constructor(memory: WindowMemory, atOnce: number) {
@@ -54,7 +57,7 @@ export class WindowRestore {
       ...stateRange("w", track.key, -Infinity, Infinity),
       ...last,
     }));
-    const whole = ["c", "f", "s"].map((kind) => ({ from: `${kind}|`, to: `${kind}}` }));
+    const whole = ["c", "f", "n", "s"].map((kind) => ({ from: `${kind}|`, to: `${kind}}` }));
     const markers = Array.from(this.#memory.tracks.values(), (track) => {
       const range = stateRange("o", track.key, -Infinity, Infinity);
       // Where sessions lie may change, and their markers with them.
@@ -93,12 +96,15 @@ export class WindowRestore {
   /** Keys to load next, before `settle`. */
   take(entries: readonly StateEntry[]): string[] {
     const parsed = entries.map(({ key, bytes }) => ({ key, bytes, parts: parseStateKey(key) }));
+    const present = new Map<string, Uint8Array>();
     for (const { key, bytes, parts } of parsed) {
-      if (parts === null && key.startsWith("c|")) this.#takeCoarse(key, bytes);
+      if (key.startsWith("n|")) present.set(key, bytes);
+      else if (parts === null && key.startsWith("c|")) this.#takeCoarse(key, bytes);
       else if (parts === null) this.#takeFinal(key, bytes);
       else if (parts.kind === "s") this.#takeSessions(key, parts, bytes);
       else if (parts.kind !== "o") this.#takeLast(parts);
     }
+    notePresence(this.#memory, present, this.#finalToMs);
     const keys = new Set<string>();
     const markers = Map.groupBy(parsed, ({ parts }) =>
       parts?.kind === "o" ? this.#memory.tracks.get(parts.name) : undefined,
@@ -167,6 +173,7 @@ export class WindowRestore {
   #takeFinal(key: string, bytes: Uint8Array): void {
     const track = key.startsWith("f|") ? this.#memory.tracks.get(key.slice(2)) : undefined;
     const finalToMs = Number(decoder.decode(bytes));
+    if (key.startsWith("f|") && Number.isFinite(finalToMs)) this.#finalToMs.set(key.slice(2), finalToMs);
     if (track !== undefined && Number.isFinite(finalToMs)) track.finalToMs = finalToMs;
   }
 
@@ -232,11 +239,13 @@ export class WindowRestore {
       this.#memory.delete(key);
       return;
     }
-    this.#waiting.push({ track, startMs, endMs, group, marker });
     this.#memory.load(key, bytes);
     this.#memory.addRecordNeeds(keys, track, startMs, group);
-    if (!marker.isAside && endMs !== null)
+    // What was set aside without what came while the window was away is looked at again.
+    const isAside = marker.isAside && startMs >= track.staleToMs;
+    if (!isAside && endMs !== null)
       this.#memory.addPaneNeeds(keys, track.view, track.panesOf(startMs, endMs), group);
+    this.#waiting.push({ track, startMs, endMs, group, marker: { ...marker, isAside } });
   }
 }
 

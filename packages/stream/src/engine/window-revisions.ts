@@ -220,6 +220,13 @@ export class WindowRevisions {
     return isEmitted;
   }
 
+  /** Its panes have just said the same. */
+  #keepCurrent(record: WindowRecord): void {
+    if (record.result?.isOutdated !== true) return;
+    const { isOutdated: _, ...result } = record.result;
+    record.result = result;
+  }
+
   #lookAt(record: WindowRecord, nowMs: number): Look {
     const { endMs } = record;
     const standing = this.#standingOf(record);
@@ -254,6 +261,7 @@ export class WindowRevisions {
     if (isDue && record.isDirty) {
       const values = this.#newValues(record);
       if (values !== null) return this.#emit(record, record.state, nowMs, { standing, values });
+      this.#keepCurrent(record);
       this.#settle(record);
     }
     // One that is outdated and has no panes here can only have come out of a damaged store; its final revision brings them.

@@ -64,6 +64,10 @@ export abstract class WindowTrack {
   streamTimeMs: EventTimeMs = Infinity;
   /** Open windows are still to be taken up from the store after a start: until then nothing becomes final, not even unseen. */
   isBehind = false;
+  /** It was not there when panes of before this may have been dropped. */
+  keptBeforeMs: EventTimeMs = -Infinity;
+  /** It was away: results of windows that start before this may lack what came meanwhile. */
+  staleToMs: EventTimeMs = -Infinity;
   /** The store may lack panes and late readings of before this. */
   panesLostToMs: EventTimeMs = -Infinity;
   #lateAskedMs = NaN;
@@ -87,10 +91,13 @@ export abstract class WindowTrack {
   protected abstract firstOpenMs(timeMs: EventTimeMs): EventTimeMs;
 
   /**
-   * Whether a boundary of the window lies in a pane that was longer once: what the panes have of it now is not its own. It stays as
-   * it was shown, takes nothing, and where it was not shown there is none.
+   * Whether a boundary of the window lies in a pane that was longer once, or panes of it may be gone: what they have of it now is
+   * not its own, or not all. It stays as it was shown, takes nothing, and where it was not shown there is none.
    */
   abstract isKept(window: TimeRange): boolean;
+
+  /** Whether a result lacks what its panes may have taken while the window was away. */
+  abstract isStale(result: WindowResult): boolean;
 
   /** No window that starts at this or later is kept; -Infinity where none is. */
   abstract get keptToMs(): EventTimeMs;
