@@ -46,8 +46,7 @@ test.each([
 });
 
 test("a login where the listener takes none, or not this way: which address, and what to set", () => {
-  const refused = (apiCode: number) =>
-    explainKafka(new kafka.ProtocolError(apiCode), ["orders"], ["k:9092"]);
+  const refused = (apiCode: number) => explainKafka(new kafka.ProtocolError(apiCode), ["orders"], ["k:9092"]);
   expect(refused(34)).toBe("k:9092 takes no login: leave sasl out, or give a listener with SASL");
   expect(refused(33)).toContain("k:9092 does not take this way to log in");
 });
