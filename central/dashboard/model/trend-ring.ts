@@ -12,7 +12,7 @@ const SLOTS_MAX = 600;
 export const TREND_LINES_MAX = 12;
 
 /** The value that is drawn, the first that the metric accumulates. */
-const MEASURES = ["mean", "last", "sum", "max", "min", "count"] as const;
+const MEASURES = ["mean", "ratio", "last", "sum", "max", "min", "count"] as const;
 export type Measure = (typeof MEASURES)[number];
 
 /** One line: the last windows of one group, in arrays of fixed size. `NaN` is "no such window", never a number. */

@@ -87,3 +87,11 @@ test("a latency that is too short for its unit is not shown as nothing", () => {
     "1.5 s",
   ]);
 });
+
+test("a day that began a few hours ago is told with its date, a minute without", () => {
+  const speaker = new Speaker("en", "UTC");
+  const startMs = Date.UTC(2026, 10, 26, 23);
+  const nowMs = startMs + 3_600_000;
+  expect(speaker.begin(startMs, { lastsMs: 23 * 3_600_000, nowMs })).toBe("Nov 26, 23:00:00");
+  expect(speaker.begin(startMs, { lastsMs: 60_000, nowMs })).toBe("23:00:00");
+});

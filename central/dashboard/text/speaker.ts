@@ -7,6 +7,9 @@ export type Language = (typeof LANGUAGES)[number];
 
 const DICTIONARIES: Readonly<Record<Language, Dictionary>> = { en, "zh-CN": zhCn };
 
+/** The shortest day, where the clocks go forward; some zones do so by two hours. */
+const DAY_MS_MIN = 22 * 3_600_000;
+
 /** `?lang=` when it names one of ours, else the first of the browser's languages that we speak, else English. */
 export function chooseLanguage(query: string, browserLanguages: readonly string[]): Language {
   const asked = new URLSearchParams(query).get("lang");
@@ -124,6 +127,11 @@ export class Speaker {
   /** With the day, when it is not today's. */
   moment(timeMs: number, nowMs: number): string {
     return Math.abs(nowMs - timeMs) < 12 * 3_600_000 ? this.time(timeMs) : this.#dateTime.format(timeMs);
+  }
+
+  /** Where something begins that lasts for so long: with the day, when it lasts for one. */
+  begin(startMs: number, { lastsMs, nowMs }: { readonly lastsMs: number; readonly nowMs: number }): string {
+    return lastsMs >= DAY_MS_MIN ? this.#dateTime.format(startMs) : this.moment(startMs, nowMs);
   }
 
   zoneWithOffset(atMs: number): string {

@@ -83,8 +83,9 @@ function siteNames(trends: readonly Trend[]): readonly string[] {
 
 function sourceText({ ring }: Trend, speaker: Speaker): string {
   const { sizeMs, slideMs } = ring.window;
+  if (ring.measure === null) return speaker.text("trends.sourceUnknown", { size: speaker.duration(sizeMs) });
   const source = speaker.text(slideMs === sizeMs ? "trends.source" : "trends.sourceSliding", {
-    measure: speaker.text(`measure.${ring.measure ?? "mean"}`),
+    measure: speaker.text(`measure.${ring.measure}`),
     size: speaker.duration(sizeMs),
     slide: speaker.duration(slideMs),
   });

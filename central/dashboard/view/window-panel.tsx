@@ -134,7 +134,7 @@ function WindowRow({ result, page, speaker }: PanelProps & { readonly result: Wi
         )}
       </td>
       <td role="cell" class="start">
-        {speaker.moment(result.startMs, page.nowMs.value)}{" "}
+        {speaker.begin(result.startMs, { lastsMs: result.endMs - result.startMs, nowMs: page.nowMs.value })}{" "}
         <small>{speaker.duration(result.endMs - result.startMs)}</small>
       </td>
       <NumberCell label={speaker.text("windows.count")} text={amount(values["count"], speaker, "count")}>
