@@ -247,6 +247,24 @@ test("what is wrong is said by its reason", () => {
   expect(read(text({ amount: "12.50" }))).toMatchObject({ values: [12.5, 1] });
 });
 
+test("a time that is none says which unit is configured", () => {
+  const details = (["iso", "ms"] as const).map((unit) => {
+    const decoder = new RecordDecoder({ ...ORDERS, time: { ...ORDERS.time, unit } });
+    const columns = {
+      hashes: new Int32Array(4),
+      timeMs: new Float64Array(1),
+      values: ORDERS.measures.map(() => new Float64Array(1)),
+      series: Array.from({ length: decoder.setCount }, () => new Uint32Array(1)),
+      pairs: [],
+    };
+    return decoder.read(wholeSpan(new TextEncoder().encode(text({ time: "yesterday" }))), columns, 0)?.detail;
+  });
+  expect(details).toEqual([
+    expect.stringMatching(/yesterday.* is no ISO 8601 time \(unit: iso\)$/),
+    expect.stringMatching(/yesterday.* is no number of ms since 1970$/),
+  ]);
+});
+
 test("what is refused for a label or a position says what stands there", () => {
   const decoder = new RecordDecoder({ ...TRUCKS, measures: [TRUCKS.measures[0], TRUCKS.measures[1]] });
   const columns = {

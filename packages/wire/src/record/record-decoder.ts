@@ -159,7 +159,7 @@ export class RecordDecoder {
     if (!this.#hashId(into.hashes, hashAt)) return this.#refuseId();
     const timeField = this.#timeField;
     const timeMs = time.read(fields, timeField);
-    if (timeMs !== timeMs) return this.#refuseTime();
+    if (timeMs !== timeMs) return this.#refuseTime(time);
     into.timeMs[row] = timeMs;
     this.#content[0] = timeMs;
     let content = mixed(mixed(0, this.#contentWords[0]), this.#contentWords[1]);
@@ -375,7 +375,7 @@ export class RecordDecoder {
     const field = this.#valueFields[measure];
     const sinceMs = this.#sinceTimes[measure]?.read(this.#fields, field) ?? NaN;
     if (Number.isNaN(sinceMs))
-      return this.#refuseMissing(measure, field, "no time of the unit that is configured");
+      return this.#refuseMissing(measure, field, this.#sinceTimes[measure]?.wanted ?? "no time");
     const { adjustment } = this.#measures[measure];
     const seconds = (timeMs - sinceMs) / 1_000;
     return adjustment === null ? seconds : adjustValue(seconds, adjustment);
@@ -447,12 +447,12 @@ export class RecordDecoder {
     );
   }
 
-  #refuseTime(): RecordRefusal {
+  #refuseTime({ wanted }: RecordTime): RecordRefusal {
     const type = this.#fields.types[this.#timeField];
     if (type === FIELD.none || type === FIELD.null) return refused("no_time", "it has no time");
     const shown =
       type === FIELD.text || type === FIELD.number ? shownText(this.#fields.textOf(this.#timeField)) : "it";
-    return refused("bad_time", `${shown} is no time of the unit that is configured`);
+    return refused("bad_time", `${shown} is ${wanted}`);
   }
 
   #refuseLabel(set: number, label: number): RecordRefusal {

@@ -31,6 +31,11 @@ export class RecordTime {
     this.#zone = timeZone === null ? null : new ZonedTime(timeZone);
   }
 
+  /** What a field that is none is not, with the unit that is configured. */
+  get wanted(): string {
+    return this.#unit === "iso" ? "no ISO 8601 time (unit: iso)" : `no number of ${this.#unit} since 1970`;
+  }
+
   read(fields: RecordFields, field: number): number {
     const type = fields.types[field];
     if (this.#unit !== "iso") {
