@@ -10,6 +10,7 @@ const many = Array.from({ length: 65 }, (_, index) => index);
 
 test.each([
   ["histogram", ": histogram needs its bounds: { histogram: [10, 20] }"],
+  ["p95", ": there is no accumulator p95; quantiles tells p50, p90, p95 and p99"],
   ["ratio", ": ratio needs its limit: { ratio: { above: 80 } }"],
   [{ histogram: [] }, "histogram: histogram needs a list of 1 to 64 ascending bounds, such as [10, 20]"],
   [{ histogram: 5 }, "histogram: histogram needs a list of 1 to 64 ascending bounds, such as [10, 20]"],

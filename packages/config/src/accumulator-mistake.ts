@@ -3,12 +3,16 @@ import { nearestName } from "@millrace/runtime";
 import type { Mistake } from "./schema-types.ts";
 
 const FAMILIES = ["histogram", "ratio"] as const;
+/** As others name a single one. */
+const PERCENTILE = /^(p\d+|percentiles?)$/i;
 
 /** What is wrong with an entry of `accumulate` that has parameters, or should; undefined of any other. */
 export function accumulatorMistake(entry: unknown): Mistake | undefined {
   if (entry === "histogram")
     return { at: [], message: "histogram needs its bounds: { histogram: [10, 20] }" };
   if (entry === "ratio") return { at: [], message: "ratio needs its limit: { ratio: { above: 80 } }" };
+  if (typeof entry === "string" && PERCENTILE.test(entry))
+    return { at: [], message: `there is no accumulator ${entry}; quantiles tells p50, p90, p95 and p99` };
   if (!isMap(entry)) return undefined;
   const [key, another] = Object.keys(entry);
   if (key === undefined) return undefined;

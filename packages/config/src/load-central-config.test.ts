@@ -189,7 +189,7 @@ agents:
     });
   } catch (error) {
     expect(error instanceof ConfigError ? error.problems.map(formatProblem) : error).toEqual([
-      "/etc/millrace/central.yaml:4:5: agent a has no password; give password or passwordFile",
+      "/etc/millrace/central.yaml:4:5: agent a has no password; give password or passwordFile, or intake.mqtt.tls.ca and a certificate",
       "/etc/millrace/central.yaml:4:11: agent a is listed twice; names are unique",
       "/etc/millrace/central.yaml:5:40: agents[2] has both password and passwordFile; keep one",
     ]);

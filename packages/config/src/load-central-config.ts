@@ -32,7 +32,10 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       (each) => each === undefined,
     );
     if (password === null && needsPassword) {
-      reader.problem(["agents", index], `agent ${agent.id} has no password; give password or passwordFile`);
+      reader.problem(
+        ["agents", index],
+        `agent ${agent.id} has no password; give password or passwordFile, or intake.mqtt.tls.ca and a certificate`,
+      );
     }
     return { id: agent.id, site: agent.site, password };
   });

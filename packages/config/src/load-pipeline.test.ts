@@ -149,6 +149,11 @@ test.each<[string, string, string[]]>([
     ["4:1: this is not valid YAML: Tabs are not allowed as indentation; indent with spaces"],
   ],
   [
+    "two documents",
+    `${metric("")}---\n${metric("")}`,
+    ["4:1: this is not valid YAML: a second document begins with ---; a file has one: take it out"],
+  ],
+  [
     "not YAML",
     "version: 1\nmetrics: [",
     [

@@ -13,6 +13,8 @@ const HINTS: Readonly<Partial<Record<YAMLError["code"], string>>> = {
 
 /** The parser's message, in one line, and a way out where there is one to name. */
 export function yamlMistake({ code, message }: YAMLError): string {
+  // The parser's advice is for programmers.
+  if (code === "MULTIPLE_DOCS") return "a second document begins with ---; a file has one: take it out";
   const [said] = message.split("\n", 1);
   const hint = HINTS[code];
   return hint === undefined ? said : `${said}; ${hint}`;
