@@ -197,6 +197,8 @@ test("with users and tokens the API wants one of them; the commands on this mach
   expect(await run("status", "--config", config)).toMatchObject({ code: 0, err: "" });
   expect(await run("site", "retire", "alpha", "--config", config)).toMatchObject({ code: 0 });
   const backup = join(folder, "central.backup");
+  const nowhere = await run("backup", join(folder, "away", "central.backup"), "--config", config);
+  expect([nowhere.code, nowhere.err]).toEqual([1, expect.stringContaining("backup_folder_missing")]);
   expect(await run("backup", backup, "--config", config)).toMatchObject({ code: 0, err: "" });
   expect(statSync(join(folder, "data", "api.token")).mode & 0o777).toBe(0o600);
   rmSync(join(folder, "data", "api.token"));

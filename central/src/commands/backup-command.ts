@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { loadCentralConfig } from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
 import { MillraceError, reasonOf, systemClock } from "@millrace/runtime";
@@ -23,6 +23,8 @@ export const BACKUP_COMMAND: Command = {
     const path = resolve(file);
     if (existsSync(path))
       throw new MillraceError("file_in_the_way", { path, advice: "name another file, or remove it" });
+    const folder = dirname(path);
+    if (!existsSync(folder)) throw new MillraceError("backup_folder_missing", { path, folder });
     const running = await new ApiClient(config).stream("/api/v1/backup");
     const { head, tail } =
       running === null

@@ -92,6 +92,16 @@ export const ERROR_TABLE = {
     wayOut: "try again; what was written of it is removed",
     meaning: "A backup did not come to its end: central stopped, or the disk is full.",
   },
+  backup_folder_missing: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message: "cannot write backup {path}: there is no folder {folder}",
+    wayOut:
+      "make the folder, or name another file; a relative one is below the folder that the command is started in",
+    meaning:
+      "Where a backup is to be written there is no folder; none is made, since a file system may not be mounted.",
+  },
   file_in_the_way: {
     domain: "user",
     retry: "never",
