@@ -22,7 +22,7 @@ export function answerError(
   const status = error instanceof Error && "statusCode" in error ? Number(error.statusCode) : 500;
   if (status === 413) {
     readPast(reply);
-    return sendProblem(reply, problem("too_large", reasonOf(error)));
+    return sendProblem(reply, problem("too_large", tooLarge(reply)));
   }
   if (status === 415) return sendProblem(reply, problem("unsupported", reasonOf(error)));
   if (status >= 400 && status < 500)
@@ -38,6 +38,12 @@ export function answerError(
   }
   log.error("cannot answer a request", { reason: reasonOf(error) });
   return sendProblem(reply, problem("internal", "the log says more"));
+}
+
+function tooLarge({ request }: FastifyReply): string {
+  const bytesMax = request.routeOptions.bodyLimit;
+  const shown = bytesMax < 2 ** 20 ? `${bytesMax / 2 ** 10} KiB` : `${bytesMax / 2 ** 20} MiB`;
+  return `the body has more than ${bytesMax} bytes (${shown}); send less at once`;
 }
 
 /**

@@ -182,6 +182,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     right: "read",
     query: [parameter("site", "Only those of this site"), limit(LIST_LIMIT_MAX, LIST_LIMIT_MAX), CURSOR],
     answer: "AgentPage",
+    problems: ["unknown_site"],
   },
   "GET /api/v1/ledger": {
     summary: "What arrived and what became of it, per agent and per stream of records",

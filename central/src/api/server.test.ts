@@ -448,6 +448,8 @@ test("what is wrong with a request is a problem with a code", async () => {
     ["/api/v1/windows?window=w&limit=0", 400, "bad_request"],
     ["/api/v1/windows?window=w&from=yesterday", 400, "bad_request"],
     ["/api/v1/windows?window=w&from=yesterday-1", 400, "bad_request"],
+    ["/api/v1/windows?window=w&from=2026-12-01T00:00:00Z&to=2026-11-01T00:00:00Z", 400, "bad_request"],
+    ["/api/v1/agents?site=mars", 404, "unknown_site"],
     ["/api/v1/windows?window=w&to=2026-02-30", 400, "bad_request"],
     ["/api/v1/windows?window=w&window=v", 400, "bad_request"],
     ["/api/v1/series?from=0", 400, "bad_request"],
@@ -1086,7 +1088,10 @@ test("a method that a path does not take, a body of another type and a request t
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ agent: "x".repeat(70_000), id: "y" }),
   });
-  expect([large.status, await codeOf(large)]).toEqual([413, "too_large"]);
+  expect([large.status, await large.json()]).toMatchObject([
+    413,
+    { code: "too_large", detail: "the body has more than 65536 bytes (64 KiB); send less at once" },
+  ]);
   const answer = await new Promise<string>((resolve) => {
     let text = "";
     const socket = connect(server.port, "127.0.0.1", () => socket.write("NONSENSE\r\n\r\n"));

@@ -16,11 +16,15 @@ export function parseWindowQuery(query: unknown): WindowQuery {
     throw new ProblemError("bad_request", "window=<name> is needed; /api/v1/pipeline lists them");
   const group: Record<string, string> = {};
   for (const [name, value] of values) if (!RESERVED.has(name)) group[name] = value;
+  const fromMs = parseTime(values.get("from"), "from") ?? 0;
+  const toMs = parseTime(values.get("to"), "to") ?? Number.MAX_SAFE_INTEGER;
+  if (toMs < fromMs)
+    throw new ProblemError("bad_request", `from ${fromMs} to ${toMs} is no range of time: to is before from`);
   return {
     window,
     group,
-    fromMs: parseTime(values.get("from"), "from") ?? 0,
-    toMs: parseTime(values.get("to"), "to") ?? Number.MAX_SAFE_INTEGER,
+    fromMs,
+    toMs,
     limit: parseLimit(values.get("limit"), WINDOWS_LIMIT_DEFAULT, WINDOWS_LIMIT_MAX),
     cursor: parseCursor(values.get("cursor"), (place) => isPlaceIn(place, window)),
   };

@@ -11,7 +11,10 @@ export function addAgentRoutes(app: FastifyInstance, reader: CentralReader): voi
   app.get("/api/v1/agents", async (request, reply) => {
     const query = parseQuery(request.query);
     const site = query.get("site");
-    const agents = reader.agents().filter((each) => site === undefined || each.site === site);
+    const all = reader.agents();
+    const agents = site === undefined ? all : all.filter((each) => each.site === site);
+    if (site !== undefined && agents.length === 0)
+      throw new ProblemError("unknown_site", `no agent is of site ${site}; /api/v1/sites lists them`);
     const { items, cursor } = listPage(agents, query, {
       keyOf: ({ agent }) => [agent],
       limitDefault: LIST_LIMIT_MAX,
