@@ -1,12 +1,14 @@
 // A sink's files on a real disk: whole lines and nothing else, whatever cuts a write off, takes a file away or fills it.
 import {
   appendFileSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,9 +20,9 @@ import { FileSink } from "./file-sink.ts";
 const NOON_MS = Date.parse("2026-01-05T12:00:00Z");
 const DAY_MS = 86_400_000;
 
-function place(rotation: Partial<FileRotation> = {}) {
+function place(rotation: Partial<FileRotation> = {}, { at }: { readonly at?: string } = {}) {
   const root = mkdtempSync(join(tmpdir(), "millrace-file-sink-"));
-  const folder = join(root, "results");
+  const folder = at ?? join(root, "results");
   const path = join(folder, "windows.jsonl");
   let nowMs = NOON_MS;
   const log = new MemoryLogger();
@@ -60,10 +62,19 @@ function place(rotation: Partial<FileRotation> = {}) {
   };
 }
 
+test("a folder that cannot be made is told at once", async () => {
+  const root = mkdtempSync(join(tmpdir(), "millrace-file-sink-"));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  symlinkSync(join(root, "gone"), join(root, "link"));
+  const { begin } = place({}, { at: join(root, "link", "results") });
+  await expect(begin().open()).rejects.toMatchObject({ code: "sink_file" });
+});
+
 test("lines are appended; a folder that is not there yet holds nothing, and is made with the first", async () => {
-  const { begin, lines, path } = place();
+  const { begin, folder, lines, path } = place();
   const sink = begin();
   expect(await sink.open()).toEqual({ holdsAll: false });
+  expect(existsSync(folder)).toBe(false);
   expect(await sink.open()).toEqual({ holdsAll: false });
   expect(await sink.write(["北京", "two"])).toEqual({ taken: 2 });
   await sink.write(["three"]);

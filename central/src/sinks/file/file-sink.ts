@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
-import { mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { FileRotation } from "@millrace/config";
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger } from "@millrace/runtime";
@@ -51,7 +51,8 @@ export class FileSink<Item> implements SinkTarget<Item> {
     return this.#asking(async () => {
       await this.#release();
       const isThere = (await found(this.#options.folder)) !== null;
-      if (isThere && (await found(this.#path)) !== null) await this.#begin();
+      if (!isThere) await tryFolder(this.#options.folder);
+      else if ((await found(this.#path)) !== null) await this.#begin();
       return { holdsAll: isThere };
     });
   }
@@ -179,6 +180,22 @@ async function found(
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
     throw error;
+  }
+}
+
+/** Whether it can be made shows now, and not only with the first window: what is made is taken away again. */
+async function tryFolder(folder: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = folder; (await found(at)) === null && dirname(at) !== at; at = dirname(at)) missing.push(at);
+  const made: string[] = [];
+  try {
+    // One by one: where a system says of a folder in one that is there that there is none, Node's own way tries for ever.
+    for (const each of missing.toReversed()) {
+      await mkdir(each);
+      made.push(each);
+    }
+  } finally {
+    for (const each of made.toReversed()) await rmdir(each);
   }
 }
 
