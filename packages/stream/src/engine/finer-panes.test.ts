@@ -58,16 +58,15 @@ class Plant {
     this.engine.restart(this.#options());
   }
 
-  read(timesMs: readonly number[], nowMs: number) {
+  /** `groupings`: the only ones that they are for; absent: all. */
+  read(timesMs: readonly number[], nowMs: number, groupings?: ReadonlySet<string>) {
     const size = paneMsOf(this.windows);
     if (!size.isPossible) throw new Error(size.reason);
     const layout = paneLayout(size.paneMs, ["sum", "first", "last"]);
     const table = new PaneTable("t", layout, { rowsMax: 1_000 });
     for (const timeMs of timesMs) table.add(0, timeMs, 1);
-    return this.engine.apply(
-      table.take(() => ({})),
-      nowMs,
-    );
+    const rows = table.take(() => ({}));
+    return this.engine.apply(groupings === undefined ? rows : { ...rows, groupings }, nowMs);
   }
 
   pass(watermarkMs: number): void {
@@ -218,6 +217,44 @@ test("a crash while panes are moved: the next start goes on, and knows which are
     expect(plant.shown("fine", 201_000)).toEqual([]);
     expect(plant.shown("minute", 201_000)[0]).toEqual([0, 61, "complete", ""]);
   }
+});
+
+test("panes are coarse up to the last of any grouping, whichever of them is moved last", () => {
+  const byMachine = { ...minute, name: "by", by: ["machine"] };
+  const plant = full(minute, byMachine);
+  plant.read([130_000], 131_000, new Set(['["machine"]']));
+  plant.restart(fine, minute, byMachine);
+  expect(plant.engine.keptWindows).toEqual([{ window: "fine", toMs: 180_000 }]);
+});
+
+test("a fine window of before that nobody had been shown is not there once its panes have been longer", () => {
+  const plant = new Plant(fine, minute);
+  plant.read([3_000, 33_000], 34_000);
+  plant.restart(minute);
+  plant.restart(fine, minute);
+  plant.pass(300_000);
+  plant.engine.tick(300_000);
+  expect(plant.shown("fine", 300_000)).toEqual([]);
+  expect(plant.shown("minute", 300_000)).toEqual([[0, 2, "complete", ""]]);
+});
+
+test("a sliding window that was outdated when its panes got longer ends as it was shown", () => {
+  const sliding = aligned("sliding", 60_000, 20_000);
+  const plant = new Plant(sliding, minute);
+  plant.read([65_000], 66_000);
+  plant.pass(200_000);
+  plant.engine.tick(200_000);
+  plant.read([66_000], 201_000);
+  plant.engine.tick(203_000);
+  plant.restart(minute);
+  plant.read([119_000], 204_000);
+  plant.restart(sliding, minute);
+  const final = plant.engine.tick(2 * LATENESS_MS).filter(({ window }) => window === "sliding");
+  expect(final.map(brief)).toEqual([
+    [20, 1, "final", "a"],
+    [40, 1, "final", "a"],
+    [60, 3, "final", ""],
+  ]);
 });
 
 test("a window that was away while others of its panes were there has what came meanwhile: when asked for, and when final", () => {
