@@ -147,6 +147,13 @@ export class HistoryWorld {
     await this.#restore();
   }
 
+  /** As in the store of an earlier build nobody knows which windows were there. */
+  async forgetWindows(): Promise<void> {
+    const range = { from: CENTRAL_KEYS.engine("n|"), to: CENTRAL_KEYS.engine("n}") };
+    for await (const { key } of this.store.range(range))
+      await this.store.commit([{ type: "del", key }], { isSync: true });
+  }
+
   async page(query: Partial<SeriesQuery> = {}): Promise<SeriesPage> {
     const reader = new SeriesReader(this.store, this.history, async () => {});
     const page = await reader.page({
