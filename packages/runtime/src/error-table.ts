@@ -392,7 +392,7 @@ export const ERROR_TABLE = {
     domain: "external",
     retry: "later",
     exitCode: 1,
-    message: "{url} answered {status}: {reason}",
+    message: "cannot use {url}: it answered {status}: {reason}",
     wayOut:
       "the program runs, and this is its answer: do what it says, or try again where it says so; its log may say more",
     meaning:
