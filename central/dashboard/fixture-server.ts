@@ -37,6 +37,10 @@ export async function startFixtureServer(
         .writeHead(200, { "content-type": "application/json" })
         .end(JSON.stringify(session));
     }
+    if (pathname === "/api/v1/records") {
+      response.setHeader("content-type", "application/json");
+      return void response.end(JSON.stringify({ streams: [] }));
+    }
     if (pathname !== "/api/v1/stream") return void serveFile(distFolder, pathname, response);
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
     response.write(frame("snapshot", plant.snapshot()));
