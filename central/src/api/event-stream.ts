@@ -244,9 +244,10 @@ export class EventStream {
       if (client.isAllowed()) this.#recover(client);
       else this.#end(client);
     }
-    if (this.#isAttended() && this.#clock.monotonicMs() - this.#lastFrameMs >= HEARTBEAT_INTERVAL_MS)
-      if (this.#isWaiting) this.#frame();
-      else this.#sendDelta();
+    const sinceMs = this.#clock.monotonicMs() - this.#lastFrameMs;
+    const isDue = this.#isAttended() && sinceMs >= HEARTBEAT_INTERVAL_MS;
+    if (isDue && this.#isWaiting) this.#frame();
+    else if (isDue) this.#sendDelta();
     this.#heartbeatTimer = this.#clock.after(HEARTBEAT_INTERVAL_MS, () => this.#heartbeat());
   }
 }

@@ -1,6 +1,7 @@
 import { stateRangesOf } from "@millrace/stream";
 import { markersOf } from "../history/history-keys.ts";
 import type { KeyRange } from "../history/history-keys.ts";
+import { seriesKeyOfView } from "../history/series-key.ts";
 import { CENTRAL_KEYS, keysUnder } from "../store/central-keys.ts";
 import type { LeftRecord } from "./left-record.ts";
 
@@ -13,9 +14,4 @@ export function leftKeys({ kind, name }: Pick<LeftRecord, "kind" | "name">): Key
   }));
   // Without its markers no block is rolled up again from panes that are gone.
   return kind === "view" ? [markersOf(seriesKeyOfView(name)), ...ranges] : ranges;
-}
-
-/** The history's name of the panes of a view: without their size. */
-export function seriesKeyOfView(name: string): string {
-  return name.replace(/@\d+/, "");
 }

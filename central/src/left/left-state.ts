@@ -3,12 +3,13 @@ import { viewMetricName } from "@millrace/stream";
 import type { WindowEngine } from "@millrace/stream";
 import type { KeyRange } from "../history/history-keys.ts";
 import { sealedSeries } from "../history/sealed-series.ts";
+import { seriesKeyOfView } from "../history/series-key.ts";
 import { clearedStream } from "../records/cleared-stream.ts";
 import { behind, CENTRAL_KEYS } from "../store/central-keys.ts";
 import { StoredValues } from "../store/stored-values.ts";
 import { ClearedSpace } from "./cleared-space.ts";
 import { findLeft } from "./find-left.ts";
-import { leftKeys, seriesKeyOfView } from "./left-keys.ts";
+import { leftKeys } from "./left-keys.ts";
 import { LEFT } from "./left-record.ts";
 import type { LeftRecord } from "./left-record.ts";
 

@@ -84,37 +84,34 @@ export class RecordApplier {
     }
   }
 
-  /** Once while it lasts. */
-  #alarmFuture(partition: string, value: number, { nowMs }: RecordMoment): void {
-    const { alarms } = this.#state;
-    if (alarms.isRaised(partition, "data_loss")) return;
+  #alarmFuture(partition: string, value: number, moment: RecordMoment): void {
     const message = `all records of ${partition} are further ahead of central's clock than maxFuture: they are rejected, and in no window; set the clock that is wrong, central's or that of whoever stamps them`;
-    alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value, nowMs });
+    this.#raiseOnce(partition, { message, value }, moment);
   }
 
-  /** Once while it lasts. */
-  #noteLate(
-    partition: string,
-    { taken, tooLate }: RecordOutcome,
-    { nowMs, monotonicMs }: RecordMoment,
-  ): void {
-    const { alarms, lateRuns } = this.#state;
-    const run = lateRuns.note(partition, { taken, tooLate }, monotonicMs);
-    if (run === null || alarms.isRaised(partition, "data_loss")) return;
-    const { count: value, message } = run;
-    alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value, nowMs });
+  #noteLate(partition: string, { taken, tooLate }: RecordOutcome, moment: RecordMoment): void {
+    const run = this.#state.lateRuns.note(partition, { taken, tooLate }, moment.monotonicMs);
+    if (run !== null) this.#raiseOnce(partition, { message: run.message, value: run.count }, moment);
   }
 
-  /** Once while it lasts. */
   #alarmCrowded(
-    { stream, crowdedOutCount, idCountMax }: RecordStage,
+    { stream, crowdedOutCount: value, idCountMax }: RecordStage,
     partition: string,
+    moment: RecordMoment,
+  ): void {
+    const message = `records of ${partition} are set aside, and in no window: more than dedupe.idsMax (${idCountMax}) ids came between them and what was read before them, and those of their time were forgotten; raise dedupe.idsMax of records.${stream}, or shorten its dedupe.horizon`;
+    this.#raiseOnce(partition, { message, value }, moment);
+  }
+
+  /** Once while it lasts. */
+  #raiseOnce(
+    partition: string,
+    { message, value }: { readonly message: string; readonly value: number },
     { nowMs }: RecordMoment,
   ): void {
     const { alarms } = this.#state;
     if (alarms.isRaised(partition, "data_loss")) return;
-    const message = `records of ${partition} are set aside, and in no window: more than dedupe.idsMax (${idCountMax}) ids came between them and what was read before them, and those of their time were forgotten; raise dedupe.idsMax of records.${stream}, or shorten its dedupe.horizon`;
-    alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value: crowdedOutCount, nowMs });
+    alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value, nowMs });
   }
 
   #alarmLoss(partition: string, { batch, lost, endedAt }: Loss, { nowMs }: RecordMoment): void {

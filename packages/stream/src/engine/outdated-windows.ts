@@ -24,7 +24,7 @@ export class OutdatedWindows {
     const keys = new Set<string>();
     for (const result of results) {
       const track = this.#trackOf(result);
-      if (track === undefined || track.isKept(result)) continue;
+      if (track === undefined || track.isKept(result) || !isOutdated(track, result)) continue;
       const { view } = track;
       const group = view.groupOf(result.group);
       const { startMs, endMs } = track.panesOf(result.startMs, result.endMs);
@@ -42,11 +42,11 @@ export class OutdatedWindows {
   ): WindowResult[] {
     const trees = new Map<PaneView, PaneTree>();
     return results.map((result) => {
-      const kept = this.#kept(result);
-      if (kept !== null) return kept;
       const track = this.#trackOf(result);
+      if (track === undefined) return result;
+      if (result.state !== "final" && track.isKept(result)) return this.#kept(track, result);
       // Of a window that is final by now the panes may be gone: its final result is there, or will be.
-      if (track === undefined || result.startMs < track.finalToMs) return result;
+      if (!isOutdated(track, result) || result.startMs < track.finalToMs) return result;
       const { view } = track;
       let tree = trees.get(view);
       if (tree === undefined) trees.set(view, (tree = treeOf(view, found)));
@@ -62,21 +62,23 @@ export class OutdatedWindows {
     });
   }
 
-  /** What is kept as it was shown may lack readings by now, and says so; null of all else, and of what says it itself. */
-  #kept(result: WindowResult): WindowResult | null {
-    const track = this.#tracks.get(windowKeyName(result.window));
-    if (result.state === "final" || track?.hasMade(result) !== true || !track.isKept(result)) return null;
+  /** What is kept as it was shown may lack readings by now, and says so; a final one says it itself. */
+  #kept(track: WindowTrack, result: WindowResult): WindowResult {
     const { isOutdated: _, ...rest } = result;
     const { agentsCoarse } = standingOf(this.#standing, track, result, result.group).completeness;
     return { ...rest, completeness: { ...rest.completeness, ...(agentsCoarse && { agentsCoarse }) } };
   }
 
-  /** Of an outdated result, or one of before the window was away; undefined where it is none, or its window is no more what it was. */
+  /** Undefined where its window is no more what it was. */
   #trackOf(result: WindowResult): WindowTrack | undefined {
     const track = this.#tracks.get(windowKeyName(result.window));
-    if (track === undefined || !track.hasMade(result)) return undefined;
-    return result.isOutdated === true || track.isStale(result) ? track : undefined;
+    return track?.hasMade(result) === true ? track : undefined;
   }
+}
+
+/** Whether it lacks what came since, or while its window was away. */
+function isOutdated(track: WindowTrack, result: WindowResult): boolean {
+  return result.isOutdated === true || track.isStale(result);
 }
 
 /** A tree of stored panes of a view; one that cannot be read is left out. */
