@@ -63,6 +63,8 @@ export class EventStream {
   #seq = 0;
   #frameTimer: Timer | null = null;
   #lastFrameMs = Number.NEGATIVE_INFINITY;
+  /** When what had changed was last begun to be told: the frames that it took more are no reason to wait. */
+  #toldAtMs = Number.NEGATIVE_INFINITY;
   #heartbeatTimer: Timer;
   #behindCount = 0;
 
@@ -160,7 +162,7 @@ export class EventStream {
       else this.#truncatedCount += 1;
     }
     if (this.#frameTimer !== null) return;
-    const waitMs = Math.max(0, this.#lastFrameMs + FRAME_INTERVAL_MS - this.#clock.monotonicMs());
+    const waitMs = Math.max(0, this.#toldAtMs + FRAME_INTERVAL_MS - this.#clock.monotonicMs());
     this.#frameTimer = this.#clock.after(waitMs, () => this.#frame());
   }
 
@@ -169,11 +171,16 @@ export class EventStream {
   }
 
   #frame(): void {
+    if (this.#isWaiting) this.#toldAtMs = this.#clock.monotonicMs();
+    this.#tell();
+  }
+
+  #tell(): void {
     this.#frameTimer?.cancel();
     this.#frameTimer = null;
     if (!this.#isWaiting) return;
     this.#sendDelta();
-    if (this.#isWaiting) this.#frameTimer = this.#clock.after(0, () => this.#frame());
+    if (this.#isWaiting) this.#frameTimer = this.#clock.after(0, () => this.#tell());
   }
 
   #sendDelta(): void {

@@ -15,6 +15,7 @@ import {
   systemClock,
   systemRandom,
 } from "@millrace/runtime";
+import type { Clock } from "@millrace/runtime";
 import { seriesKey, windowKeyRange } from "@millrace/stream";
 import type { WindowResult } from "@millrace/stream";
 import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
@@ -774,6 +775,25 @@ test("what very many windows change comes in several frames: alarms wait for one
   expect(frames.findIndex(({ data }) => data["alarms"] !== undefined)).toBeLessThan(frames.length - 1);
   const again = await openStream(url, { "last-event-id": first.id });
   expect((await again.next()).data).toEqual(frames[1]?.data);
+});
+
+test("what changes next waits for a quarter of a second since the first of several frames, not since the last", async () => {
+  const time = new SimulatedTime(0);
+  const clock = time.clock();
+  // Each frame takes as long.
+  const frameMs = 20;
+  const after: Clock["after"] = (delayMs, callback) => clock.after(Math.max(frameMs, delayMs), callback);
+  const { url, reader } = await listen(undefined, { ...clock, after });
+  const stream = await openStream(url);
+  await stream.next();
+  const users = Array.from({ length: 2_500 }, (_, user) => ({ ...window(1), group: { user: `u${user}` } }));
+  const timesMs: unknown[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    reader.change({ windows: users });
+    await time.run(FRAME_INTERVAL_MS);
+    for (let frame = 0; frame < 3; frame += 1) timesMs.push((await stream.next()).data["serverTimeMs"]);
+  }
+  expect(timesMs).toEqual([20, 40, 60, 270, 290, 310, 520, 540, 560]);
 });
 
 test("of more windows than may wait some are left out, and the frame says how many", async () => {
