@@ -8,12 +8,16 @@ import { ReturningAgent, storeIdOf } from "./workload/returning-agent.ts";
 import { sealedPanes } from "./workload/sealed-panes.ts";
 
 const SERIES_PER_AGENT = 100;
-const SECONDS = 20;
+/** Of event time. Connecting a thousand agents is in the figure, and costs as much as six seconds of their panes. */
+const SECONDS = 60;
+/** Sketches are large. */
+const SECONDS_WITH_QUANTILES = 20;
 const PLAIN = ["count", "sum", "mean", "min", "max"];
 
 interface Scale {
   readonly agentCount: number;
   readonly accumulate: readonly string[];
+  readonly seconds: number;
   /** How many seconds' panes of its series an agent puts into a batch. */
   readonly secondsPerBatch: number;
   readonly rounds: number;
@@ -28,16 +32,16 @@ export const centralMerge: Bench = {
     const agentCount = isQuick ? 100 : 1_000;
     const rounds = isQuick ? 2 : 3;
     say("a batch a second");
-    const each = await panesPerSecond({ agentCount, accumulate: PLAIN, secondsPerBatch: 1, rounds });
+    const plain = { agentCount, accumulate: PLAIN, seconds: SECONDS, rounds };
+    const each = await panesPerSecond({ ...plain, secondsPerBatch: 1 });
     say("a batch in ten seconds");
-    const tens = await panesPerSecond({ agentCount, accumulate: PLAIN, secondsPerBatch: 10, rounds });
+    const tens = await panesPerSecond({ ...plain, secondsPerBatch: 10 });
     say("with quantiles");
-    const withQuantiles = [...PLAIN, "quantiles"];
     const sketched = await panesPerSecond({
-      agentCount,
-      accumulate: withQuantiles,
+      ...plain,
+      accumulate: [...PLAIN, "quantiles"],
+      seconds: SECONDS_WITH_QUANTILES,
       secondsPerBatch: 1,
-      rounds,
     });
     say("the peer");
     const peer = peerPanesPerSecond(agentCount / 10, rounds);
@@ -66,7 +70,7 @@ async function panesPerSecond(
   scale: Scale,
 ): Promise<{ perSecond: number; perSecondOfTheClock: number; bytesPerPane: number }> {
   const backlogs = Array.from({ length: scale.agentCount }, (_, number) => backlogOf(number, scale));
-  const paneCount = scale.agentCount * SERIES_PER_AGENT * SECONDS;
+  const paneCount = scale.agentCount * SERIES_PER_AGENT * scale.seconds;
   const rates: number[] = [];
   const clockRates: number[] = [];
   for (let round = -1; round < scale.rounds; round += 1) {
@@ -106,8 +110,8 @@ async function deliver(
   });
 }
 
-function backlogOf(number: number, { accumulate, secondsPerBatch }: Scale): Uint8Array[] {
-  return Array.from({ length: SECONDS / secondsPerBatch }, (_, index) => {
+function backlogOf(number: number, { accumulate, seconds, secondsPerBatch }: Scale): Uint8Array[] {
+  return Array.from({ length: seconds / secondsPerBatch }, (_, index) => {
     const rows = rowsOf(number, index * secondsPerBatch, secondsPerBatch, accumulate);
     const watermarkMs = START_MS + (index + 1) * secondsPerBatch * 1_000;
     return sealedPanes({
