@@ -43,7 +43,8 @@ export function answerError(
 function tooLarge({ request }: FastifyReply): string {
   const bytesMax = request.routeOptions.bodyLimit;
   const shown = bytesMax < 2 ** 20 ? `${bytesMax / 2 ** 10} KiB` : `${bytesMax / 2 ** 20} MiB`;
-  return `the body has more than ${bytesMax} bytes (${shown}); send less at once`;
+  const unpacked = request.headers["content-encoding"] === undefined ? "" : " when unpacked";
+  return `the body has more than ${bytesMax} bytes (${shown})${unpacked}; send less at once`;
 }
 
 /**

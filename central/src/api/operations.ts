@@ -201,7 +201,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   "POST /api/v1/records/{stream}": {
     summary:
-      "Take records: a JSON object a line, or an array, up to 16 MiB; answered once what became of them is durable. Sent again they count once",
+      "Take records: a JSON object a line, or an array, up to 16 MiB, also in gzip (`Content-Encoding`); answered once what became of them is durable. Sent again they count once",
     right: "operate",
     body: { "application/x-ndjson": text, "application/json": z.array(z.record(text, z.unknown())) },
     answer: "RecordOutcome",

@@ -1,9 +1,9 @@
-import { Transform } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import type { RecordBatch, RecordOutcome } from "../../records/record-batch.ts";
 import type { RecordStreamView } from "../../records/record-stream-view.ts";
 import { ProblemError } from "../problem.ts";
 import { recordLines } from "../record-lines.ts";
+import { PostedBodies } from "./posted-bodies.ts";
 
 /** Where records go. */
 export interface RecordTarget {
@@ -13,13 +13,11 @@ export interface RecordTarget {
 }
 
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
-/** Bodies that are being read, or wait for their commit, together. */
-const BODIES_BYTES_MAX = 64 * 1024 * 1024;
 const RETRY_AFTER_S = 1;
 
 /** `POST /api/v1/records/{stream}`: JSON lines or an array, answered once what became of them is durable. */
 export function addRecordRoutes(app: FastifyInstance, target: RecordTarget): void {
-  let bodiesBytes = 0;
+  const bodies = new PostedBodies({ busy });
   app.get("/api/v1/records", (_request, reply) =>
     reply.header("cache-control", "private, no-cache").send({ streams: target.recordStreams() }),
   );
@@ -33,26 +31,10 @@ export function addRecordRoutes(app: FastifyInstance, target: RecordTarget): voi
         // Before the body is read.
         onRequest: async (request) => {
           requireStream(target, request.params.stream);
-          const { "content-encoding": encoding } = request.headers;
-          if (encoding !== undefined && encoding !== "identity")
-            throw new ProblemError("unsupported", `bodies in ${encoding} are not read; send them plain`);
+          PostedBodies.requireEncoding(request.headers["content-encoding"]);
         },
-        // By what has come, not by what is announced: who sends slowly, or does not say how much, takes no room of others.
-        preParsing: async (_request, reply, payload) => {
-          let bytes = 0;
-          reply.raw.once("close", () => (bodiesBytes -= bytes));
-          const counted = new Transform({
-            transform(chunk: Uint8Array, _encoding, done) {
-              const isFull = bodiesBytes > bytes && bodiesBytes + chunk.length > BODIES_BYTES_MAX;
-              if (isFull) return done(busy(reply));
-              bytes += chunk.length;
-              bodiesBytes += chunk.length;
-              done(null, chunk);
-            },
-          });
-          payload.once("error", (error) => counted.destroy(error));
-          return payload.pipe(counted);
-        },
+        preParsing: async (request, reply, payload) =>
+          bodies.read(payload, request.headers["content-encoding"], reply),
       },
       async (request, reply) => {
         const { stream } = request.params;
