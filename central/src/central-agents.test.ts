@@ -49,7 +49,7 @@ test("windows are complete once every expected agent has passed; a retired site 
       window.completeness.sitesMissing,
     ]);
   expect(await state()).toEqual([["provisional", ["beta"]]]);
-  const count = world.central.retire("beta");
+  const count = world.central.retire({ site: "beta" });
   await world.time.run(10);
   expect(await count).toBe(1);
   expect(world.central.agents()[1]).toMatchObject({ agent: "beta-1", state: "retired" });
@@ -60,10 +60,42 @@ test("windows are complete once every expected agent has passed; a retired site 
   expect(again.central.agents()[1]).toMatchObject({ state: "retired" });
 });
 
+test("one agent of two at a site is retired: the other one alone completes its windows, and central's alarm of it ends", async () => {
+  const agents = [
+    { id: "alpha-1", site: "alpha" },
+    { id: "alpha-2", site: "alpha" },
+  ];
+  const world = await start(undefined, { agents, pipeline: { metrics: [METRIC], windows: [WINDOW] } });
+  const alpha = await welcomed(world);
+  await world.time.run(2_000);
+  alpha.panes(1, START_MS + 500, { frontier: { number: 1, watermarkMs: START_MS + 1_500 } });
+  await world.time.run(12_000);
+  const latest = async () => (await world.central.windows(ALL)).windows.at(-1);
+  expect(await latest()).toMatchObject({
+    state: "provisional",
+    completeness: { agentsExpected: 2, agentsMissing: ["alpha-2"] },
+  });
+  const silent = () =>
+    world.central.alarms().find(({ agent, rule }) => agent === "alpha-2" && rule === "agent_silent");
+  expect(silent()).toMatchObject({ isActive: true });
+  const count = world.central.retire({ agent: "alpha-2" });
+  await world.time.run(10);
+  expect(await count).toBe(1);
+  expect(world.central.agents()[1]).toMatchObject({ agent: "alpha-2", state: "retired" });
+  expect(silent()).toMatchObject({ isActive: false });
+  const timeMs = START_MS + 15_000;
+  alpha.panes(2, timeMs, { frontier: { number: 2, watermarkMs: timeMs + 5_000 } });
+  await world.time.run(5_000);
+  expect(await latest()).toMatchObject({ state: "complete", completeness: { agentsExpected: 1 } });
+  const again = world.central.retire({ agent: "alpha-2" });
+  await world.time.run(10);
+  expect(await again).toBe(0);
+});
+
 test("an agent of a retired site that goes on is cut off, and expected again once it connects", async () => {
   const world = await start();
   const agent = await welcomed(world);
-  const count = world.central.retire("alpha");
+  const count = world.central.retire({ site: "alpha" });
   await world.time.run(10);
   expect(await count).toBe(1);
   expect(agent.closedReason).toContain("retired");

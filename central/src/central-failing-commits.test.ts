@@ -112,7 +112,7 @@ async function askedDuringCommit() {
   const span = { fromMs: START_MS, toMs: START_MS + HOUR_MS, stepMs: 1_000, maxPoints: 1_000 };
   const page = { by: null, group: {}, values: ["count"], limit: 10, cursor: null };
   const askSeries = (name: string) => ask(name, world.central.series({ metric: "t", ...span, ...page }));
-  ask("taken", world.central.retire("beta"));
+  ask("taken", world.central.retire({ site: "beta" }));
   await world.time.run(10);
   ask("not taken yet", world.central.setAgents([{ id: "alpha-1", site: "alpha" }]));
   askSeries("series");

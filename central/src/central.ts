@@ -4,6 +4,7 @@ import { reasonOf } from "@millrace/runtime";
 import type { Clock, Logger, Random } from "@millrace/runtime";
 import type { WindowResult } from "@millrace/stream";
 import type { AgentConnection, Compression, UpTopic } from "@millrace/wire";
+import type { Leaving } from "./agents/agent-registry.ts";
 import type { AgentView } from "./agents/agent-view.ts";
 import { EnrolledAgents } from "./agents/enrolled-agents.ts";
 import type { EnrolledAgent } from "./agents/enrolled-agents.ts";
@@ -370,11 +371,11 @@ export class Central implements CentralReader {
     return this.#records.streams();
   }
 
-  retire(site: string): Promise<number> {
-    return this.#taking?.enrolled.retire(site) ?? Promise.resolve(0);
+  retire(leaving: Leaving): Promise<number> {
+    return this.#taking?.enrolled.retire(leaving) ?? Promise.resolve(0);
   }
 
-  /** Takes over who is enrolled: a new agent is expected from now on; one that is gone stays so until its site is retired. */
+  /** Takes over who is enrolled: a new agent is expected from now on; one that is gone stays so until it is retired. */
   setAgents(agents: readonly EnrolledAgent[]): Promise<void> {
     return this.#taking?.enrolled.replace(agents) ?? Promise.resolve();
   }

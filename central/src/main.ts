@@ -8,8 +8,8 @@ import { ENROLL_COMMAND } from "./commands/enroll-command.ts";
 import { INIT_COMMAND } from "./commands/init-command.ts";
 import { PIPELINE_COMMAND } from "./commands/pipeline-command.ts";
 import { RESTORE_COMMAND } from "./commands/restore-command.ts";
+import { AGENT_COMMAND, SITE_COMMAND } from "./commands/retire-command.ts";
 import { RUN_COMMAND } from "./commands/run-command.ts";
-import { SITE_COMMAND } from "./commands/site-command.ts";
 import { STATUS_COMMAND } from "./commands/status-command.ts";
 import { TOKEN_COMMAND } from "./commands/token-command.ts";
 import { USER_COMMAND } from "./commands/user-command.ts";
@@ -24,6 +24,7 @@ const program: Program = {
     status: STATUS_COMMAND,
     init: INIT_COMMAND,
     site: SITE_COMMAND,
+    agent: AGENT_COMMAND,
     pipeline: PIPELINE_COMMAND,
     backup: BACKUP_COMMAND,
     restore: RESTORE_COMMAND,

@@ -116,7 +116,7 @@ export class WholeCentral implements CaseCentral {
     for (const { name, site, retiresMs } of agents) {
       if (retiresMs === null || retiresMs > worldMs || this.#retired.has(name)) continue;
       this.#retired.add(name);
-      await this.#until(this.#central.retire(site));
+      await this.#until(this.#central.retire({ site }));
     }
     for (const link of this.#links.values()) {
       const isUp = this.#isUp(link, worldMs);

@@ -11,6 +11,9 @@ import type { Heartbeat, ToldMaintenance } from "@millrace/wire";
 import type { AgentView } from "./agent-view.ts";
 import { DurableValues } from "../state/durable-values.ts";
 
+/** Who is no longer expected: one agent, or all of a site. */
+export type Leaving = { readonly site: string } | { readonly agent: string };
+
 /** What of an agent survives a restart. */
 export interface AgentRecord {
   readonly agent: string;
@@ -177,14 +180,15 @@ export class AgentRegistry {
       this.#dirtyStays.add(agent);
   }
 
-  /** Ends the stay of every agent of a site; their names. */
-  retireSite(site: string, nowMs: number): string[] {
-    const agents = this.#membership.retireSite(site, nowMs);
-    for (const agent of agents) {
+  /** Ends the stay of one agent, or of every agent of a site; their names. */
+  retire(leaving: Leaving, nowMs: number): string[] {
+    const agents = "agent" in leaving ? [leaving.agent] : this.#membership.agentsAt(leaving.site);
+    const retired = agents.filter((agent) => this.#membership.retire(agent, nowMs));
+    for (const agent of retired) {
       this.#dirtyStays.add(agent);
       this.#touch(agent);
     }
-    return agents;
+    return retired;
   }
 
   /** Whether the agent ever belonged to this site. */

@@ -2,6 +2,7 @@ import type { Clock } from "@millrace/runtime";
 import type { CommitActions } from "../commit/commit-actions.ts";
 import type { Moment } from "../commit/message-applier.ts";
 import type { UplinkLog } from "../log/uplink-log.ts";
+import type { Leaving } from "./agent-registry.ts";
 import type { SessionTable } from "../sessions/session-table.ts";
 import type { CentralState } from "../state/central-state.ts";
 
@@ -39,7 +40,7 @@ export class EnrolledAgents {
     for (const { id, site } of agents) this.#sites.set(id, site);
   }
 
-  /** Takes over who is enrolled: a new agent is expected from now on; one that is gone stays so until its site is retired. */
+  /** Takes over who is enrolled: a new agent is expected from now on; one that is gone stays so until it is retired. */
   replace(agents: readonly EnrolledAgent[]): Promise<void> {
     const { state, sessions, actions, clock } = this.#options;
     return actions.ask({ isAwaited: false }, () => {
@@ -53,17 +54,22 @@ export class EnrolledAgents {
     });
   }
 
-  /** Ends the membership of a site's agents; how many there were. */
-  retire(site: string): Promise<number> {
+  /** Ends the membership of an agent, or of a site's agents; how many there were. */
+  retire(leaving: Leaving): Promise<number> {
     const { state, sessions, actions, clock } = this.#options;
     const { agents, alarms, engine, trustedTime } = state;
+    const isSite = "site" in leaving;
     return actions.ask({ isAwaited: true }, () => {
-      const retired = agents.retireSite(site, clock.nowMs());
+      const retired = agents.retire(leaving, clock.nowMs());
       engine.setMembership(agents.membership);
       // One that is still connected has to connect again, and is expected again then.
       for (const session of sessions.all())
-        if (retired.includes(session.agent)) session.close("closed", `site ${site} is retired`);
-      const message = "the site is retired";
+        if (retired.includes(session.agent))
+          session.close(
+            "closed",
+            isSite ? `site ${leaving.site} is retired` : `agent ${leaving.agent} is retired`,
+          );
+      const message = isSite ? "the site is retired" : "the agent is retired";
       for (const agent of retired) {
         trustedTime.forget(agent);
         const cleared = { agent, site: agents.siteOf(agent), message, value: 0, nowMs: clock.nowMs() };

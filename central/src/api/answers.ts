@@ -526,7 +526,8 @@ export const ANSWERS = {
   }),
   LatePage: z.strictObject({ entries: z.array(late), cursor }),
   Reset: z.strictObject({ agent: text, id: text }),
-  Retired: z.strictObject({ site: text, agentsRetired: count }),
+  RetiredSite: z.strictObject({ site: text, agentsRetired: count }),
+  RetiredAgent: z.strictObject({ agent: text, agentsRetired: count }),
   PipelinePush: push,
   Session: z.strictObject({
     isLoginNeeded: z.boolean().describe("No login, no data."),

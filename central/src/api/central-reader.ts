@@ -1,4 +1,5 @@
 import type { Labels, MetricSpec, WindowLengths, WindowResult, WindowSpec } from "@millrace/stream";
+import type { Leaving } from "../agents/agent-registry.ts";
 import type { AgentView } from "../agents/agent-view.ts";
 import type { AlarmView } from "../alarms/alarm-view.ts";
 import type { EvidencePage, EvidenceQuery } from "../evidence/evidence-query.ts";
@@ -48,8 +49,8 @@ export interface CentralViewer {
 
 /** What the API shows of central's core, and asks of it. */
 export interface CentralReader extends CentralViewer {
-  /** Ends the membership of a site's agents; how many there were. */
-  retire(site: string): Promise<number>;
+  /** Ends the membership of an agent, or of a site's agents; how many there were. */
+  retire(leaving: Leaving): Promise<number>;
   /** Has an agent end one latched alarm whose condition is over; `by` goes into its audit trail. */
   resetAlarm(agent: string, id: string, by: string): Promise<ResetOutcome>;
   /** Has agents run this pipeline; what became of it at each. They validate it: central does not. */

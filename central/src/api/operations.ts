@@ -174,8 +174,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /api/v1/sites/{site}/retire": {
     summary: "No longer expect a site's agents, from now on",
     right: "operate",
-    answer: "Retired",
+    answer: "RetiredSite",
     problems: ["unknown_site"],
+  },
+  "POST /api/v1/agents/{agent}/retire": {
+    summary: "No longer expect an agent, from now on",
+    right: "operate",
+    answer: "RetiredAgent",
+    problems: ["unknown_agent"],
   },
   "GET /api/v1/agents": {
     summary: "Agents and how far their data is complete",

@@ -21,6 +21,7 @@ import type { WindowResult } from "@millrace/stream";
 import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { LABEL_LENGTH_MAX } from "@millrace/wire";
 import { afterEach, expect, test } from "vitest";
+import type { Leaving } from "../agents/agent-registry.ts";
 import type { AgentView } from "../agents/agent-view.ts";
 import { NotReady } from "../commit/not-ready.ts";
 import { folderAssets } from "./assets.ts";
@@ -82,7 +83,7 @@ const QUARANTINE = [3, 2, 1].map((number) => ({
 
 class FixedReader implements CentralReader {
   readonly queries: WindowQuery[] = [];
-  readonly retired: string[] = [];
+  readonly retired: unknown[] = [];
   readonly resets: string[][] = [];
   resetOutcome: ResetOutcome = "done";
   readonly pushes: unknown[] = [];
@@ -164,9 +165,9 @@ class FixedReader implements CentralReader {
     return limit > 0 ? [LATE] : [];
   }
   alarmList: AlarmView[] = [ALARM];
-  async retire(site: string) {
-    this.retired.push(site);
-    return site === "alpha" ? 1 : 0;
+  async retire(leaving: Leaving) {
+    this.retired.push(leaving);
+    return ("site" in leaving ? leaving.site : leaving.agent).startsWith("alpha") ? 1 : 0;
   }
   async resetAlarm(agent: string, id: string, by: string) {
     this.resets.push([agent, id, by]);
@@ -539,14 +540,19 @@ test("a cursor of another list is refused, and what to do is told", async () => 
   }
 });
 
-test("a site is retired by its own page and by programs, not by another page", async () => {
+test("a site or an agent is retired by the own page and by programs, not by another page", async () => {
   const { url, reader } = await listen();
-  const post = (site: string, headers: Record<string, string> = {}) =>
-    fetch(`${url}/api/v1/sites/${site}/retire`, { method: "POST", headers });
-  expect((await post("alpha", { origin: "http://evil.example" })).status).toBe(403);
+  const post = (path: string, headers: Record<string, string> = {}) =>
+    fetch(`${url}/api/v1/${path}/retire`, { method: "POST", headers });
+  for (const path of ["sites/alpha", "agents/alpha-1"])
+    expect((await post(path, { origin: "http://evil.example" })).status).toBe(403);
   expect(reader.retired).toEqual([]);
-  expect(await (await post("alpha", { origin: url })).json()).toEqual({ site: "alpha", agentsRetired: 1 });
-  expect((await post("nowhere")).status).toBe(404);
+  const answerOf = async (path: string) => (await post(path, { origin: url })).json();
+  expect(await answerOf("sites/alpha")).toEqual({ site: "alpha", agentsRetired: 1 });
+  expect(await answerOf("agents/alpha-1")).toEqual({ agent: "alpha-1", agentsRetired: 1 });
+  expect(reader.retired).toEqual([{ site: "alpha" }, { agent: "alpha-1" }]);
+  expect(await codeOf(await post("sites/nowhere"))).toBe("unknown_site");
+  expect(await codeOf(await post("agents/nobody"))).toBe("unknown_agent");
 });
 
 test("an alarm is reset by the own page and by programs, and the answer says what became of it", async () => {
@@ -634,7 +640,7 @@ test("where control is off only the commands on this machine change anything: a 
   }
   expect(reader.retired).toEqual([]);
   expect((await retire(OWN)).status).toBe(200);
-  expect(reader.retired).toEqual(["alpha"]);
+  expect(reader.retired).toEqual([{ site: "alpha" }]);
 });
 
 test("a pipeline is pushed to an agent or to a site; what became of it at each is answered", async () => {
@@ -1254,7 +1260,7 @@ test("with tokens nobody without one is answered, and one that may only read cha
   for (const path of ["/api/v1/agents", "/metrics"])
     expect([path, (await ask(path, "look"))[0]]).toEqual([path, 200]);
   expect(await ask("/api/v1/sites/alpha/retire", "post", "POST")).toEqual([200, undefined]);
-  expect(reader.retired).toEqual(["alpha"]);
+  expect(reader.retired).toEqual([{ site: "alpha" }]);
 });
 
 test("a person logs in at the page, acts under the own name, and is out after the logout, the open stream too", async () => {

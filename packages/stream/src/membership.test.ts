@@ -13,7 +13,7 @@ test("agents are expected from when they joined until they left", () => {
   expect(names(membership, 0, 100)).toEqual(["b"]);
   expect(names(membership, 0, 101)).toEqual(["a", "b"]);
   expect(names(membership, 0, 101, "beta")).toEqual(["b"]);
-  expect(membership.retireSite("beta", 150)).toEqual(["b"]);
+  expect(membership.retire("b", 150)).toBe(true);
   expect(membership.retire("b", 170)).toBe(false);
   expect(names(membership, 149, 200)).toEqual(["a", "b"]);
   expect(names(membership, 150, 200)).toEqual(["a"]);

@@ -76,15 +76,6 @@ export class Membership {
     return true;
   }
 
-  /** Ends the stay of every agent of a site; their names. */
-  retireSite(site: string, leftMs: EventTimeMs): string[] {
-    const agents = this.#intervals
-      .filter((interval) => interval.site === site && interval.leftMs === null)
-      .map((interval) => interval.agent);
-    for (const agent of agents) this.retire(agent, leftMs);
-    return agents;
-  }
-
   /** The stays that overlap `[startMs, endMs)`, of one site or of all, by agent. */
   expected(startMs: EventTimeMs, endMs: EventTimeMs, site?: string): MembershipInterval[] {
     const { stays, staysAt } = this.#indexed();

@@ -31,12 +31,19 @@ export function addAgentRoutes(app: FastifyInstance, reader: CentralReader): voi
   });
   app.post<{ Params: { site: string } }>("/api/v1/sites/:site/retire", async (request, reply) => {
     const { site } = request.params;
-    const count = await reader.retire(site);
+    const count = await reader.retire({ site });
     if (count === 0)
       throw new ProblemError(
         "unknown_site",
         `no agent of site ${site} is expected; /api/v1/agents lists them`,
       );
     return noStore(reply).send({ site, agentsRetired: count });
+  });
+  app.post<{ Params: { agent: string } }>("/api/v1/agents/:agent/retire", async (request, reply) => {
+    const { agent } = request.params;
+    const count = await reader.retire({ agent });
+    if (count === 0)
+      throw new ProblemError("unknown_agent", `no agent ${agent} is expected; /api/v1/agents lists them`);
+    return noStore(reply).send({ agent, agentsRetired: count });
   });
 }
