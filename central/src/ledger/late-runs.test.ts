@@ -10,6 +10,16 @@ test("a source that brings only what is too late is told of, from a hundred on",
   expect(runs.note("alpha-1", { taken: 0, tooLate: 0 }, 1_000)).toBeNull();
 });
 
+test("so are records that are all set aside, with what to lengthen for them", () => {
+  const runs = new LateRuns();
+  expect(runs.note("orders/0", { taken: 0, tooLate: 40, setAside: 50 }, 0)).toBeNull();
+  expect(runs.note("orders/0", { taken: 0, tooLate: 0, setAside: 50 }, 1)).toEqual({
+    count: 140,
+    message: expect.stringMatching(/^all that comes of orders\/0 is set aside: .* dedupe\.horizon /),
+  });
+  expect(runs.note("orders/0", { taken: 0, tooLate: 100, setAside: 0 }, 2)?.message).toContain("too late");
+});
+
 test("one that had a reading in a window within the last minute is not, however many are late", () => {
   const runs = new LateRuns();
   expect(runs.note("alpha-1", { taken: 1, tooLate: 500 }, 0)).toBeNull();

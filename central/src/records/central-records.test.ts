@@ -384,3 +384,15 @@ test("a partition all of whose records are too late is alarmed, with what to set
   expect(alarms).toMatchObject([{ agent: "orders/0", isActive: true, value: 150 }]);
   expect(alarms[0].message).toContain("lengthen late.allowed");
 });
+
+test("a stream all of whose records are set aside is alarmed", async () => {
+  const { central, time } = await start();
+  void central.offerRecords("orders", posted([order(0, NOW)]));
+  await time.run(90_000);
+  const late = NOW - 2 * ORDERS.dedupeHorizonMs;
+  void central.offerRecords("orders", posted(Array.from({ length: 150 }, (_, at) => order(1 + at, late))));
+  await time.run(300);
+  const alarms = central.alarms().filter(({ rule }) => rule === "data_loss");
+  expect(alarms).toMatchObject([{ agent: "orders/0", isActive: true, value: 150 }]);
+  expect(alarms[0].message).toContain("lengthen dedupe.horizon");
+});

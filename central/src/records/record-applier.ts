@@ -89,8 +89,8 @@ export class RecordApplier {
     this.#raiseOnce(partition, { message, value }, moment);
   }
 
-  #noteLate(partition: string, { taken, tooLate }: RecordOutcome, moment: RecordMoment): void {
-    const run = this.#state.lateRuns.note(partition, { taken, tooLate }, moment.monotonicMs);
+  #noteLate(partition: string, outcome: RecordOutcome, moment: RecordMoment): void {
+    const run = this.#state.lateRuns.note(partition, outcome, moment.monotonicMs);
     if (run !== null) this.#raiseOnce(partition, { message: run.message, value: run.count }, moment);
   }
 
