@@ -6,6 +6,7 @@ import { MemoryLogger } from "@millrace/runtime";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { FileSink } from "../../central/src/sinks/file/file-sink.ts";
+import { SinkFolder } from "../../central/src/sinks/file/sink-folder.ts";
 import { CentralHarness, type CentralOptions } from "./central-harness.ts";
 import { expectTruth } from "./expect-truth.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -241,7 +242,7 @@ test.skipIf(!SmallDisk.isPossible("tmpfs"))(
     const path = join(disk.path, "results", "windows.jsonl");
     const sink = new FileSink<number>({
       name: "file",
-      folder: join(disk.path, "results"),
+      folder: new SinkFolder(join(disk.path, "results")),
       stem: "windows",
       rotation: { bytesMax: 1e9, isDaily: false, filesKept: 3 },
       recordOf: (number) => ({ number, padding: "x".repeat(50_000) }),

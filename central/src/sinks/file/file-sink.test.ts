@@ -16,6 +16,7 @@ import type { FileRotation } from "@millrace/config";
 import { MemoryLogger } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
 import { FileSink } from "./file-sink.ts";
+import { SinkFolder } from "./sink-folder.ts";
 
 const NOON_MS = Date.parse("2026-01-05T12:00:00Z");
 const DAY_MS = 86_400_000;
@@ -27,11 +28,12 @@ function place(rotation: Partial<FileRotation> = {}, { at }: { readonly at?: str
   let nowMs = NOON_MS;
   const log = new MemoryLogger();
   const sinks: FileSink<string>[] = [];
-  const begin = () => {
+  /** Of a start of central: its files share what is known of their folder. */
+  const begin = (stem = "windows", shared = new SinkFolder(folder)) => {
     const sink = new FileSink<string>({
       name: "file",
-      folder,
-      stem: "windows",
+      folder: shared,
+      stem,
       rotation: { bytesMax: 1_000_000, isDaily: false, filesKept: 3, ...rotation },
       recordOf: (text) => ({ text }),
       clock: { nowMs: () => nowMs },
@@ -84,6 +86,26 @@ test("lines are appended; a folder that is not there yet holds nothing, and is m
   expect(await again.open()).toEqual({ holdsAll: true });
   await again.write(["four"]);
   expect(lines()).toEqual(["北京", "two", "three", "four"]);
+});
+
+test("what was in a folder that is gone is gone for both files of it, whichever makes it again", async () => {
+  const { begin, folder, lines } = place();
+  const shared = new SinkFolder(folder);
+  const windows = begin("windows", shared);
+  const alarms = begin("alarms", shared);
+  const answers = await Promise.all([windows.open(), alarms.open()]);
+  expect(answers).toEqual([{ holdsAll: false }, { holdsAll: false }]);
+  await windows.write(["one"]);
+  const again = new SinkFolder(folder);
+  rmSync(folder, { recursive: true });
+  const first = begin("windows", again);
+  expect(await first.open()).toEqual({ holdsAll: false });
+  await first.write(["one, again"]);
+  const second = begin("alarms", again);
+  expect(await second.open()).toEqual({ holdsAll: false });
+  expect(await second.open()).toEqual({ holdsAll: true });
+  expect(await first.open()).toEqual({ holdsAll: true });
+  expect(lines()).toEqual(["one, again"]);
 });
 
 test.each([1, 70_000])(

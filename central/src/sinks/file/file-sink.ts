@@ -1,18 +1,19 @@
 import { constants } from "node:fs";
-import { mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
+import { mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { FileRotation } from "@millrace/config";
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger } from "@millrace/runtime";
 import type { SinkTarget, SinkWritten } from "../sink-target.ts";
 import { lastLineEnd } from "./last-line-end.ts";
+import type { SinkFolder } from "./sink-folder.ts";
 
 const NEWLINE = 0x0a;
 
 export interface FileSinkOptions<Item> {
   readonly name: string;
-  readonly folder: string;
+  readonly folder: SinkFolder;
   /** The file is `<stem>.jsonl`; those put aside are `<stem>-<time>.jsonl`. */
   readonly stem: string;
   readonly rotation: FileRotation;
@@ -43,17 +44,15 @@ export class FileSink<Item> implements SinkTarget<Item> {
   constructor(options: FileSinkOptions<Item>) {
     this.name = options.name;
     this.#options = options;
-    this.#path = join(options.folder, `${options.stem}.jsonl`);
+    this.#path = join(options.folder.path, `${options.stem}.jsonl`);
   }
 
-  /** The folder is made with the first line: until then nobody can take it for one that holds something. Files may be taken away. */
   async open(): Promise<{ readonly holdsAll: boolean }> {
     return this.#asking(async () => {
       await this.#release();
-      const isThere = (await found(this.#options.folder)) !== null;
-      if (!isThere) await tryFolder(this.#options.folder);
-      else if ((await found(this.#path)) !== null) await this.#begin();
-      return { holdsAll: isThere };
+      const holdsAll = await this.#options.folder.holds(this.#path);
+      if ((await found(this.#path)) !== null) await this.#begin();
+      return { holdsAll };
     });
   }
 
@@ -100,7 +99,7 @@ export class FileSink<Item> implements SinkTarget<Item> {
   async #begin(): Promise<void> {
     if (this.#file !== null) return;
     const { folder, log } = this.#options;
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder.path, { recursive: true });
     const handle = await open(this.#path, constants.O_RDWR | constants.O_CREAT, 0o640);
     try {
       const { size, ino, mtimeMs } = await handle.stat();
@@ -112,7 +111,7 @@ export class FileSink<Item> implements SinkTarget<Item> {
           bytes: size - bytes,
         });
       }
-      if (size === 0) await syncFolder(folder);
+      if (size === 0) await syncFolder(folder.path);
       const day = size === 0 ? this.#today() : dayOf(mtimeMs);
       this.#file = { handle, inode: ino, day, bytes };
     } catch (error) {
@@ -132,20 +131,23 @@ export class FileSink<Item> implements SinkTarget<Item> {
     const { folder, stem, rotation, clock, log } = this.#options;
     await this.#release();
     const time = new Date(clock.nowMs()).toISOString().replaceAll(/[-:]|\.\d+/g, "");
-    let path = join(folder, `${stem}-${time}.jsonl`);
+    let path = join(folder.path, `${stem}-${time}.jsonl`);
     for (let more = 1; (await found(path)) !== null; more += 1)
-      path = join(folder, `${stem}-${time}-${more}.jsonl`);
+      path = join(folder.path, `${stem}-${time}-${more}.jsonl`);
     await rename(this.#path, path);
-    await syncFolder(folder);
+    await syncFolder(folder.path);
     const isOurs = new RegExp(`^${stem}-\\d{8}T\\d{6}Z(-\\d+)?\\.jsonl$`);
-    const aside = (await readdir(folder)).filter((name) => isOurs.test(name));
+    const aside = (await readdir(folder.path)).filter((name) => isOurs.test(name));
     const kept = await Promise.all(
-      aside.map(async (name) => ({ name, changedAtMs: (await found(join(folder, name)))?.changedAtMs ?? 0 })),
+      aside.map(async (name) => ({
+        name,
+        changedAtMs: (await found(join(folder.path, name)))?.changedAtMs ?? 0,
+      })),
     );
     const oldestFirst = kept.toSorted((a, b) => a.changedAtMs - b.changedAtMs || (a.name < b.name ? -1 : 1));
     for (const { name } of oldestFirst.slice(0, Math.max(0, kept.length - rotation.filesKept))) {
-      await unlink(join(folder, name));
-      log.info("an old file was deleted", { path: join(folder, name), kept: rotation.filesKept });
+      await unlink(join(folder.path, name));
+      log.info("an old file was deleted", { path: join(folder.path, name), kept: rotation.filesKept });
     }
   }
 
@@ -180,22 +182,6 @@ async function found(
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
     throw error;
-  }
-}
-
-/** Whether it can be made shows now, and not only with the first window: what is made is taken away again. */
-async function tryFolder(folder: string): Promise<void> {
-  const missing: string[] = [];
-  for (let at = folder; (await found(at)) === null && dirname(at) !== at; at = dirname(at)) missing.push(at);
-  const made: string[] = [];
-  try {
-    // One by one: where a system says of a folder in one that is there that there is none, Node's own way tries for ever.
-    for (const each of missing.toReversed()) {
-      await mkdir(each);
-      made.push(each);
-    }
-  } finally {
-    for (const each of made.toReversed()) await rmdir(each);
   }
 }
 

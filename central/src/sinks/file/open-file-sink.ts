@@ -6,6 +6,7 @@ import type { AlarmView } from "../../alarms/alarm-view.ts";
 import { alarmRecord } from "../alarm-record.ts";
 import { windowRecord } from "../window-record.ts";
 import { FileSink } from "./file-sink.ts";
+import { SinkFolder } from "./sink-folder.ts";
 
 export interface FileSinkParts {
   readonly config: FileSinkConfig;
@@ -19,7 +20,7 @@ export function openFileSink({ config, generation, log }: FileSinkParts): {
   readonly alarms: FileSink<AlarmView>;
 } {
   const { folder, rotation } = config;
-  const common = { folder, rotation, clock: systemClock, log };
+  const common = { folder: new SinkFolder(folder), rotation, clock: systemClock, log };
   return {
     windows: new FileSink({
       ...common,
