@@ -469,6 +469,55 @@ test("the mark stays before what waits, and goes back with a clock that is set b
   expect(markAtWrite).toBe(START_MS - HOUR_MS);
 });
 
+test("a clock that was set back while the target was away leaves nothing out after a start, though it is right again by then", async () => {
+  for (const isStopped of [true, false]) {
+    const kept = new Kept();
+    const first = sink({ kept });
+    first.target.holdsAll = true;
+    first.runner.start();
+    first.publish(at(1, 1, START_MS));
+    await first.time.run(2_000);
+    expect(kept.markMs).toBe(START_MS);
+    first.target.failure = new Error("away");
+    // While a mark is being written, too, and where that fails.
+    const marked = Promise.withResolvers<void>();
+    kept.markGate = marked.promise;
+    first.publish(at(2, 1, START_MS - 600_000));
+    first.publish(at(3, 1, START_MS - 599_000));
+    marked.reject(new Error("No space left on device"));
+    await first.time.run(1);
+    kept.markGate = Promise.resolve();
+    first.publish(at(4, 1, START_MS - 598_000));
+    await first.time.run(20_000);
+    expect(kept.markMs).toBe(START_MS - 600_000);
+    const stopped = isStopped ? first.runner.stop() : null;
+    await first.time.run(3_000);
+    await stopped;
+    first.target.failure = null;
+    const second = sink({ kept, target: first.target });
+    second.runner.start();
+    await second.time.run(2_000);
+    expect(second.target.held).toEqual(second.truth());
+  }
+});
+
+test("what comes by a clock that was set back before the mark is read takes it back as well, and one ahead is forgotten for good", async () => {
+  const kept = new Kept();
+  kept.markMs = START_MS - 1_000;
+  const early = sink({ kept });
+  early.target.failure = new Error("away");
+  early.publish(at(1, 1, START_MS - 600_000));
+  early.runner.start();
+  await early.time.run(1);
+  expect(kept.markMs).toBe(START_MS - 600_000);
+  kept.markMs = START_MS + HOUR_MS;
+  const ahead = sink({ kept });
+  ahead.target.failure = new Error("away");
+  ahead.runner.start();
+  await ahead.time.run(1);
+  expect(kept.markMs).toBeNull();
+});
+
 test("what is published does not wait while the mark is written", async () => {
   const kept = new Kept();
   const { time, target, runner, publish, truth } = sink({ kept });

@@ -72,6 +72,8 @@ export class SinkRunner<Item> {
   readonly #waitingMax: number;
   /** The mark as it is stored: after a start the history is read from there. Undefined: not read yet. */
   #markMs: number | null | undefined;
+  /** The mark is to say no more than this: what was offered and changed before it, by a clock that was set back. */
+  #markMsMax = Number.POSITIVE_INFINITY;
   #markedAtMs = Number.NEGATIVE_INFINITY;
   /** It is being written, beside what is published. */
   #marking: Promise<void> | null = null;
@@ -109,6 +111,7 @@ export class SinkRunner<Item> {
       const key = stream.keyOf(item);
       if (key === null) continue;
       this.#offeredAtMs = stream.changedAtMs(item);
+      if (this.#offeredAtMs < this.#saidMs) this.#markMsMax = Math.min(this.#markMsMax, this.#offeredAtMs);
       if (this.#owed.isLeavingOut) {
         this.#leaveOut(item);
         continue;
@@ -118,6 +121,7 @@ export class SinkRunner<Item> {
       this.#waiting.set(key, { item, sinceMs: earlier?.sinceMs ?? nowMs });
       this.#boundWaiting();
     }
+    this.#takeMarkBack();
     this.#published.resolve();
   }
 
@@ -299,8 +303,25 @@ export class SinkRunner<Item> {
     if (this.#markMs !== undefined) return;
     const { mark, clock } = this.#options;
     const markMs = (await mark?.read()) ?? null;
-    this.#markMs = markMs !== null && markMs > clock.nowMs() ? null : markMs;
+    const isAhead = markMs !== null && markMs > clock.nowMs();
+    if (isAhead) await this.#putMark(null);
+    else this.#markMs = markMs;
     this.#leftOutToMs = this.#cutoffMs();
+    this.#takeMarkBack();
+  }
+
+  /** What changed before this is passed over by the next start, as far as the mark says. */
+  get #saidMs(): number {
+    if (this.#markMs === undefined) return Number.POSITIVE_INFINITY;
+    return this.#markMs ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether the target is up or not: it may be away until the next start, and the clock right again by then. */
+  #takeMarkBack(): void {
+    if (this.#markMs === undefined || this.#marking !== null) return;
+    const toMs = this.#markMsMax;
+    if (toMs < this.#saidMs) this.#markBeside(toMs);
+    else this.#markMsMax = Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -327,10 +348,20 @@ export class SinkRunner<Item> {
     // A clock that was set back: what comes now would be passed over.
     const isBack = dueMs !== null && dueMs < (this.#markMs ?? 0);
     if (isLast || isBack) await this.#writeMark(dueMs);
-    else if (this.#marking === null && nowMs - this.#markedAtMs >= MARK_INTERVAL_MS)
-      this.#marking = this.#putMark(dueMs)
-        .catch((error: unknown) => this.#tellUnmarked(error))
-        .finally(() => (this.#marking = null));
+    else if (this.#marking === null && nowMs - this.#markedAtMs >= MARK_INTERVAL_MS) this.#markBeside(dueMs);
+  }
+
+  #markBeside(markMs: number | null): void {
+    this.#marking = this.#putMark(markMs).then(
+      () => {
+        this.#marking = null;
+        this.#takeMarkBack();
+      },
+      (error: unknown) => {
+        this.#marking = null;
+        this.#tellUnmarked(error);
+      },
+    );
   }
 
   async #writeMark(markMs: number | null): Promise<void> {
@@ -339,8 +370,14 @@ export class SinkRunner<Item> {
   }
 
   async #putMark(markMs: number | null): Promise<void> {
-    await this.#options.mark?.write(markMs);
+    const before = this.#markMs;
     this.#markMs = markMs;
+    try {
+      await this.#options.mark?.write(markMs);
+    } catch (error) {
+      this.#markMs = before;
+      throw error;
+    }
     this.#markedAtMs = this.#options.clock.monotonicMs();
   }
 
