@@ -26,7 +26,7 @@ test("an agent is believed as it was last heard: one that was ahead no longer co
 
 test("before an agent is heard, what was stored goes on from the start, and an agent without a clock takes nothing from it", () => {
   const trusted = new TrustedTime();
-  trusted.restore(50_000, 1_000);
+  trusted.restore({ trustedMs: 50_000 }, 1_000);
   expect(trusted.nowMs({ nowMs: DAY_MS, monotonicMs: 3_000 })).toBe(52_000);
   trusted.heard("a", 0, 3_000);
   expect(trusted.nowMs({ nowMs: DAY_MS, monotonicMs: 3_000 })).toBe(52_000);
@@ -51,7 +51,7 @@ test("an agent's data may be as late as its own clock while no other agent confi
 test("it is stored now and then, also when it goes back", () => {
   const trusted = new TrustedTime();
   trusted.heard("a", 50_000, 0);
-  const due = (nowMs: number) => trusted.takeDue({ nowMs, monotonicMs: 0 });
+  const due = (nowMs: number) => trusted.takeDue({ nowMs, monotonicMs: 0 })?.trustedMs ?? null;
   expect([due(40_000), due(49_999), due(50_000), due(50_000), due(30_000)]).toEqual([
     40_000,
     null,
@@ -59,4 +59,27 @@ test("it is stored now and then, also when it goes back", () => {
     null,
     30_000,
   ]);
+});
+
+test("what was trusted goes on where central's clock is set back, over starts, until every agent's clock agrees with it", () => {
+  const trusted = new TrustedTime();
+  const hourMs = 3_600_000;
+  trusted.recordsSaid(DAY_MS);
+  expect(trusted.earliestMs(0)).toBe(-Infinity);
+  expect(trusted.takeDue({ nowMs: DAY_MS, monotonicMs: 0 })).toEqual({
+    trustedMs: DAY_MS,
+    reachedMs: DAY_MS,
+  });
+  const back = trusted.takeDue({ nowMs: DAY_MS - hourMs, monotonicMs: 20_000 });
+  expect(back).toEqual({ trustedMs: DAY_MS - hourMs, reachedMs: DAY_MS + 20_000 });
+  const again = new TrustedTime();
+  again.restore(back ?? { trustedMs: 0 }, 5_000);
+  expect(again.earliestMs(6_000)).toBe(DAY_MS + 21_000);
+  again.heard("a", DAY_MS - hourMs, 6_000);
+  again.heard("b", DAY_MS, 6_000);
+  again.takeDue({ nowMs: DAY_MS - hourMs, monotonicMs: 6_000 });
+  expect(again.earliestMs(6_000)).toBe(DAY_MS + 21_000);
+  again.heard("b", DAY_MS - hourMs + 500, 6_000);
+  again.takeDue({ nowMs: DAY_MS - hourMs, monotonicMs: 6_000 });
+  expect(again.earliestMs(6_000)).toBe(DAY_MS - hourMs);
 });

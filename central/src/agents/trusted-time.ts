@@ -3,6 +3,13 @@ const WRITE_STEP_MS = 10_000;
 /** Clocks that differ by more disagree. */
 export const CLOCK_TOLERANCE_MS = 60_000;
 
+/** What of it survives a restart. */
+export interface StoredTrust {
+  readonly trustedMs: number;
+  /** Absent in the store of an earlier build: what was trusted then. */
+  readonly reachedMs?: number;
+}
+
 /** One reading of central's two clocks. */
 export interface ClockReading {
   readonly nowMs: number;
@@ -20,11 +27,14 @@ export class TrustedTime {
   readonly #agentLeadsMs = new Map<string, number>();
   #recordsLeadMs = -Infinity;
   #storedLeadMs = -Infinity;
-  #storedMs = -Infinity;
+  /** Of the latest that was trusted. */
+  #reachedLeadMs = -Infinity;
+  #stored: Required<StoredTrust> = { trustedMs: -Infinity, reachedMs: -Infinity };
 
-  restore(storedMs: number, monotonicMs: number): void {
-    this.#storedMs = storedMs;
-    this.#storedLeadMs = storedMs - monotonicMs;
+  restore({ trustedMs, reachedMs = trustedMs }: StoredTrust, monotonicMs: number): void {
+    this.#stored = { trustedMs, reachedMs };
+    this.#storedLeadMs = trustedMs - monotonicMs;
+    this.#reachedLeadMs = reachedMs - monotonicMs;
   }
 
   heard(agent: string, clockMs: number, monotonicMs: number): void {
@@ -49,9 +59,12 @@ export class TrustedTime {
     return Math.min(nowMs, Math.floor(leadMs + monotonicMs));
   }
 
-  /** It is no earlier than this: what was trusted before the start has not been taken back. -Infinity where nothing was. */
+  /**
+   * It is no earlier than this: what was trusted once goes on, though central's clock is set back, until the clock of every agent agrees
+   * with it. -Infinity where nothing was.
+   */
   earliestMs(monotonicMs: number): number {
-    return Math.floor(this.#storedLeadMs + monotonicMs);
+    return Math.floor(this.#reachedLeadMs + monotonicMs);
   }
 
   /**
@@ -76,10 +89,26 @@ export class TrustedTime {
   }
 
   /** What is to be stored; null while that is near enough. */
-  takeDue(reading: ClockReading): number | null {
+  takeDue(reading: ClockReading): Required<StoredTrust> | null {
     const trustedMs = this.nowMs(reading);
-    if (trustedMs === -Infinity || Math.abs(trustedMs - this.#storedMs) < WRITE_STEP_MS) return null;
-    this.#storedMs = trustedMs;
-    return trustedMs;
+    if (trustedMs === -Infinity) return null;
+    const leadMs = trustedMs - reading.monotonicMs;
+    this.#reachedLeadMs = this.#isBorneOut(reading) ? leadMs : Math.max(this.#reachedLeadMs, leadMs);
+    const due = { trustedMs, reachedMs: this.earliestMs(reading.monotonicMs) };
+    const isNear =
+      Math.abs(trustedMs - this.#stored.trustedMs) < WRITE_STEP_MS &&
+      Math.abs(due.reachedMs - this.#stored.reachedMs) < WRITE_STEP_MS;
+    if (isNear) return null;
+    this.#stored = due;
+    return due;
+  }
+
+  /** Whether the clock of every agent agrees with central's. */
+  #isBorneOut({ nowMs, monotonicMs }: ClockReading): boolean {
+    const leadsMs = [...this.#agentLeadsMs.values()];
+    return (
+      leadsMs.length > 0 &&
+      leadsMs.every((leadMs) => Math.abs(leadMs + monotonicMs - nowMs) <= CLOCK_TOLERANCE_MS)
+    );
   }
 }

@@ -338,6 +338,29 @@ test("a central whose clock begins in the past after a start takes what is of no
   expect(await outcome).toMatchObject({ received: 2, taken: 1, rejectedCount: 1 });
 });
 
+test("a clock that is set back while central runs makes no record one of the future, now or after the next starts", async () => {
+  const time = new SimulatedTime(NOW);
+  let offsetMs = 0;
+  let id = 0;
+  const store = new CrashingStore();
+  const takes = async (central: Central) => {
+    id += 1;
+    const outcome = central.offerRecords("orders", posted([order(id, Math.floor(time.nowMs))]));
+    await time.run(300);
+    return (await outcome)?.taken;
+  };
+  for (let start = 0; start < 3; start += 1) {
+    const clock = time.clock({ offsetMs: () => offsetMs });
+    const central = await openCentral({ agents: [], pipeline: PIPELINE, records: [ORDERS], store, clock });
+    expect(await takes(central)).toBe(1);
+    offsetMs = -7_200_000;
+    await time.run(30_000);
+    expect(await takes(central)).toBe(1);
+    await time.run(30_000);
+    await central.close();
+  }
+});
+
 test("where all records are of the future, as for a clock that is behind, it is alarmed; for a few it is not", async () => {
   const { central, time } = await start();
   const ahead = (from: number, count: number) =>

@@ -33,7 +33,7 @@ import type { StoreDamage } from "./store-damage.ts";
 import { StoredJson } from "../store/stored-json.ts";
 import { StoredValues } from "../store/stored-values.ts";
 import { TrustedTime } from "../agents/trusted-time.ts";
-import type { ClockReading } from "../agents/trusted-time.ts";
+import type { ClockReading, StoredTrust } from "../agents/trusted-time.ts";
 
 /**
  * The format of central's store that this program writes; it reads no newer one. Up to 2 one value had the stays of all agents,
@@ -88,7 +88,7 @@ const LEDGERS = new StoredJson<{ readonly agent: string; readonly totals: Ledger
   agent: "string",
   totals: { rejected: { "*": "number" } },
 });
-const TRUSTED_TIME = new StoredJson<{ readonly trustedMs: number }>({ trustedMs: "number" });
+const TRUSTED_TIME = new StoredJson<StoredTrust>({ trustedMs: "number", "reachedMs?": "number" });
 const DAMAGE = new StoredJson<StoreDamage>({ firstAtMs: "number", lastAtMs: "number" });
 const ALARMS = new StoredJson<AlarmRecord>({
   agent: "string",
@@ -222,7 +222,7 @@ export class CentralState {
     state.evidence.restore(evidence);
     state.stores.restore(stores, lanes);
     state.agents.restore(agents, members, monotonicMs);
-    if (trusted !== null) state.trustedTime.restore(trusted.trustedMs, monotonicMs);
+    if (trusted !== null) state.trustedTime.restore(trusted, monotonicMs);
     for (const { agent, totals } of ledgers) state.ledger.restore(agent, totals);
     for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
     for (const event of [...records.ended, ...windowRules.ended])
@@ -387,8 +387,8 @@ export class CentralState {
     const isSync = changes.length > 0;
     for (const position of positions)
       changes.push(LOG_POSITIONS.put(CENTRAL_KEYS.logPosition(position.log, position.partition), position));
-    const trustedMs = this.trustedTime.takeDue(clocks);
-    if (trustedMs !== null) changes.push(TRUSTED_TIME.put(CENTRAL_KEYS.trustedTime(), { trustedMs }));
+    const trusted = this.trustedTime.takeDue(clocks);
+    if (trusted !== null) changes.push(TRUSTED_TIME.put(CENTRAL_KEYS.trustedTime(), trusted));
     for (const record of agents) changes.push(AGENTS.put(CENTRAL_KEYS.agent(record.agent), record));
     return { changes, isSync, alarms };
   }
