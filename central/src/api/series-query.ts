@@ -20,8 +20,7 @@ export function parseSeriesQuery(query: unknown, nowMs: number): SeriesQuery {
   const metric = values.get("metric");
   if (metric === undefined)
     throw new ProblemError("bad_request", "metric=<name> is needed; /api/v1/pipeline lists them");
-  const group: Record<string, string> = {};
-  for (const [name, value] of values) if (!SERIES_PARAMETERS.includes(name)) group[name] = value;
+  const group = Object.fromEntries([...values].filter(([name]) => !SERIES_PARAMETERS.includes(name)));
   const fromMs = parseTime(values.get("from"), "from");
   if (fromMs === null) throw new ProblemError("bad_request", "from=<time> is needed");
   const toMs = parseTime(values.get("to"), "to") ?? nowMs;

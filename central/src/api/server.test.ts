@@ -390,6 +390,10 @@ test("a windows query is read whole, labels too, and the cursor of its answer is
   expect(reader.queries).toEqual([
     { window: "w", group: { site: "alpha" }, fromMs: 1_000, toMs: 5_000, limit: 7, cursor: PLACE },
   ]);
+  await fetch(`${url}/api/v1/windows?window=w`);
+  // A day that begins before 1970, in the zone of another.
+  expect(reader.queries[1]?.fromMs).toBeLessThan(Date.UTC(1900, 0));
+  expect((await fetch(`${url}/api/v1/windows?window=w&__proto__=x`)).status).toBe(400);
   expect(response.headers.get("content-security-policy")).toContain("default-src 'self'");
 });
 

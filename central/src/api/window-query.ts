@@ -14,9 +14,9 @@ export function parseWindowQuery(query: unknown): WindowQuery {
   const window = values.get("window");
   if (window === undefined)
     throw new ProblemError("bad_request", "window=<name> is needed; /api/v1/pipeline lists them");
-  const group: Record<string, string> = {};
-  for (const [name, value] of values) if (!RESERVED.has(name)) group[name] = value;
-  const fromMs = parseTime(values.get("from"), "from") ?? 0;
+  // Also of a name that objects have of their own: it is a label like any other.
+  const group = Object.fromEntries([...values].filter(([name]) => !RESERVED.has(name)));
+  const fromMs = parseTime(values.get("from"), "from") ?? Number.MIN_SAFE_INTEGER;
   const toMs = parseTime(values.get("to"), "to") ?? Number.MAX_SAFE_INTEGER;
   if (toMs < fromMs)
     throw new ProblemError("bad_request", `from ${fromMs} to ${toMs} is no range of time: to is before from`);

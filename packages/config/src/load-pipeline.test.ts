@@ -180,6 +180,11 @@ test.each<[string, string, string[]]>([
     ["1:10: *one names no anchor; write &one before the value that it repeats"],
   ],
   [
+    "a name that no object can have",
+    "version: 1\nwindows: { __proto__: { metric: t } }\n",
+    ["2:12: nothing can be named __proto__; take another name"],
+  ],
+  [
     "braces without quotes",
     "version: 1\nmetrics: { {site}: 1 }\n",
     ["2:12: a key must be text; put braces in quotes where they are meant"],

@@ -138,11 +138,13 @@ export class YamlSource {
   #checkKeysAndAliases(): void {
     visit(this.#document, {
       Pair: (_, pair) => {
-        if (isScalar(pair.key)) return;
+        const message = !isScalar(pair.key)
+          ? "a key must be text; put braces in quotes where they are meant"
+          : pair.key.value === "__proto__"
+            ? "nothing can be named __proto__; take another name"
+            : null;
         const offset = isNode(pair.key) ? (pair.key.range?.[0] ?? 0) : 0;
-        this.#problems.push(
-          this.#problemAtOffset(offset, "a key must be text; put braces in quotes where they are meant"),
-        );
+        if (message !== null) this.#problems.push(this.#problemAtOffset(offset, message));
       },
       Alias: (_, alias) => {
         if (alias.resolve(this.#document) !== undefined) return;

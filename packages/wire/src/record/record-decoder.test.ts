@@ -179,6 +179,16 @@ test("ids: a text is no number, digits beyond 2^53 are told apart, written as a 
   expect(deepOf("9007199254740993")).not.toEqual(deepOf("9007199254740992"));
 });
 
+test("a label is the text that is sent, also where it begins with a byte order mark", () => {
+  const read = reader(ORDERS);
+  const labelsOf = (region: string) => {
+    const found = read(text({ region }));
+    return typeof found === "string" ? found : found.labels[0];
+  };
+  expect(labelsOf("\ufeff北京")).toEqual({ region: "\ufeff北京" });
+  expect(labelsOf("北京")).toEqual({ region: "北京" });
+});
+
 test("labels of whole numbers keep their digits, also beyond what a double holds", () => {
   const read = reader({ ...ORDERS, measures: [measure("amount")] });
   const regionOf = (region: string) => {

@@ -1,6 +1,6 @@
 const SLOTS_FIRST = 64;
 const POOL_FIRST = 1_024;
-const UTF8 = new TextDecoder("utf-8");
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Small dense numbers for texts, looked up by their UTF-8 bytes: no object is made for a text that is known. It grows with
