@@ -114,8 +114,8 @@ class StoredWatch {
     return this.#watch;
   }
 
-  show(window: WindowResult, isWaitedFor = false): void {
-    this.#watch.judge({ result: window, isWaitedFor }, MOMENT);
+  show(window: WindowResult, isWaitedFor = false, awakeMs: number | null = null): void {
+    this.#watch.judge({ result: window, isWaitedFor }, { ...MOMENT, awakeMs });
   }
 
   tick(timeMs: number, awakeMs: number | null = null): void {
@@ -502,6 +502,37 @@ test("a window that changes no alarm is stored alone, without its group's alarms
     watch.commit();
   }
   expect([watch.alarms.size, watch.stepCount, watch.isStoredAnew]).toEqual([2, 4, false]);
+});
+
+test("silence is told in time though somebody has passed its last window meanwhile", () => {
+  const when = { kind: "missing", forMs: FOR_MS, forAtLeastMs: 0 } as const;
+  const watch = new StoredWatch({ ...RULE, when });
+  const { completeness } = result(0, 1);
+  const filling = { ...completeness, agentsReporting: 0, agentsMissing: ["a-1", "b-1"] };
+  watch.show(result(0, 1, { state: "provisional", completeness: filling }), false, 100);
+  // An agent whose series are all idle passes what it held back: the window is another revision, and nothing came.
+  watch.show(result(0, 1, { revision: 2 }), false, 130);
+  watch.tick(1_000, 134);
+  watch.commit();
+  expect(watch.standing).toEqual([]);
+  watch.tick(1_001, 135);
+  watch.commit();
+  expect(watch.standing).toEqual(["45-"]);
+});
+
+test("after a start of central silence counts from then, not anew from when it is long enough", () => {
+  const when = { kind: "missing", forMs: FOR_MS, forAtLeastMs: 0 } as const;
+  const watch = new StoredWatch({ ...RULE, when });
+  watch.show(result(0, 1), false, 100);
+  watch.commit();
+  watch.crash();
+  watch.tick(44, 0);
+  watch.tick(45, 34);
+  watch.commit();
+  expect(watch.standing).toEqual([]);
+  watch.tick(46, 35);
+  watch.commit();
+  expect(watch.standing).toEqual(["45-"]);
 });
 
 test("silence is not counted while nobody listened, and what is silent stays so over a restart", () => {

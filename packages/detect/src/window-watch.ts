@@ -63,8 +63,8 @@ interface Group {
   readonly key: string;
   readonly labels: Labels;
   readonly windows: JudgedWindows;
-  /** By `WatchMoment.awakeMs`; null: not since the start. */
-  heardAtAwakeMs: number | null;
+  /** When it last had a window that it had not had, by `WatchMoment.awakeMs`; 0, the start: not since. */
+  heardAtAwakeMs: number;
   silentToMs: EventTimeMs;
   alarms: readonly AlarmEvent[];
   /** As it was stored last; null: not since the start. */
@@ -152,7 +152,8 @@ export class WindowWatch {
     const group = known ?? this.#newGroup(labels);
     const gone = group.windows.put(window);
     if (gone === null) return;
-    group.heardAtAwakeMs = moment.awakeMs;
+    // That somebody has passed a window says nothing of who fills it.
+    if (before?.endMs !== window.endMs) group.heardAtAwakeMs = moment.awakeMs ?? 0;
     for (const each of [startMs, ...gone]) this.#pageChanged(group, each);
     this.#dueAtMs = Math.min(this.#dueAtMs, this.#overdueAtMs(group));
     this.#settle(group, moment);
@@ -251,7 +252,7 @@ export class WindowWatch {
       key,
       labels,
       windows: new JudgedWindows(this.rule),
-      heardAtAwakeMs: null,
+      heardAtAwakeMs: 0,
       silentToMs: -Infinity,
       alarms: [],
       stored: null,
@@ -426,7 +427,6 @@ export class WindowWatch {
   #isHeardOfLate(group: Group, { awakeMs }: WatchMoment): boolean {
     const { when } = this.rule;
     if (awakeMs === null || when.kind !== "missing") return false;
-    group.heardAtAwakeMs ??= awakeMs;
     return awakeMs - group.heardAtAwakeMs < when.forMs + when.forAtLeastMs;
   }
 }
