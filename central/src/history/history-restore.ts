@@ -21,7 +21,7 @@ import { KEPT_FROM } from "./kept-from.ts";
 import type { KeptFrom } from "./kept-from.ts";
 import { parseSeriesKey, seriesKeyOf } from "./series-key.ts";
 import { SERIES } from "./series-record.ts";
-import type { SeriesRecord } from "./series-record.ts";
+import type { MovedSeries, SeriesRecord } from "./series-record.ts";
 import { TrackedSeries } from "./tracked-series.ts";
 import type { DirtyBlock } from "./tracked-series.ts";
 
@@ -102,7 +102,9 @@ export class HistoryRestore {
       series.rolledToMs = record?.rolledToMs ?? -Infinity;
       series.droppedToMs = record?.droppedToMs ?? -Infinity;
       series.filledFromMs = record?.filledFromMs ?? {};
-      series.noteUnfilled(record?.paneMs ?? 0);
+      series.moved = record?.moved ?? null;
+      for (const paneMs of [record?.paneMs ?? 0, ...(record?.passedMs ?? [])])
+        if (paneMs <= DAY_MS) series.noteUnfilled(paneMs);
     }
   }
 
@@ -177,10 +179,12 @@ export class HistoryRestore {
         this.#keep(series.key, keptOf(series, this.#keptOfAll));
       const { paneMs } = view.layout;
       const beforeMs = record?.paneMs === null ? DAY_MS : (record?.paneMs ?? paneMs);
+      const passedMs = record?.passedMs?.filter((each) => each !== paneMs) ?? [];
       // What was longer has no history: that goes on behind what there is of it.
-      if (record?.paneMs === null) series.droppedToMs = Math.max(series.droppedToMs, series.rolledToMs);
-      if (record?.paneMs === null || areApart(beforeMs, paneMs))
-        await this.#noteMoved(series, view, beforeMs);
+      const wasLonger = record?.paneMs === null || passedMs.some((each) => each > DAY_MS);
+      if (wasLonger) series.droppedToMs = Math.max(series.droppedToMs, series.rolledToMs);
+      if (wasLonger || [...passedMs, paneMs].some((each) => areApart(beforeMs, each)))
+        await this.#noteMoved(series, view, { beforeMs, passedMs: wasLonger ? [] : passedMs });
     }
     // Those of a series that was not known, or whose record is damaged, are all still to be rolled up.
     if (record === undefined || record === null) await this.#noteStored(series, view);
@@ -204,18 +208,19 @@ export class HistoryRestore {
 
   /**
    * Panes were of another size: what is in one of them now may have been rolled up in several, or in a block beside. All of it is
-   * made anew from where they are whole: where one begins now, and one of the buckets that there were, or behind what there is.
+   * made anew from where they are whole (`wholeFrom`).
    */
-  async #noteMoved(series: TrackedSeries, view: PaneView, beforeMs: number): Promise<void> {
+  async #noteMoved(
+    series: TrackedSeries,
+    view: PaneView,
+    { beforeMs, passedMs }: SizesBefore,
+  ): Promise<void> {
     const { paneMs } = view.layout;
-    const { sealedToMs, rolledToMs } = series;
-    const partMs = historyPartMs(beforeMs);
-    const commonMs = (paneMs / gcd(paneMs, partMs)) * partMs;
-    series.droppedToMs = Math.min(
-      Math.ceil(sealedToMs / commonMs) * commonMs,
-      Math.max(sealedToMs, rolledToMs),
-    );
+    const moved = wholeFrom(series, [...passedMs, paneMs], beforeMs);
+    series.droppedToMs = moved.fromMs;
+    series.moved = Number.isFinite(moved.fromMs) && moved.fromMs % moved.stepMs === 0 ? moved : null;
     const lengthMs = historyBlockMs(beforeMs);
+    const passedMsMax = Math.max(0, ...passedMs);
     for (let fromMs = startOf(series.droppedToMs, paneMs); ;) {
       const startMs = await this.#firstPane(view, fromMs);
       if (startMs === null) return;
@@ -224,7 +229,7 @@ export class HistoryRestore {
         startOf(startMs, series.blockMs) + series.blockMs,
       );
       // Those that begin before this end here.
-      const toMs = Math.max(startMs, startOf(endMs - 1, paneMs)) + paneMs;
+      const toMs = Math.max(startMs, startOf(endMs - 1, paneMs)) + paneMs + passedMsMax;
       this.#note(
         series,
         { startMs: startOf(startMs, lengthMs), endMs: startOf(toMs - 1, lengthMs) + lengthMs },
@@ -257,7 +262,9 @@ export class HistoryRestore {
     const record = this.#records.get(key);
     if (record === undefined || record === null || record.paneMs === null) return;
     const filledFromMs = this.series.get(key)?.filledFromMs;
-    this.#changes.push(SERIES.put(HISTORY_KEYS.series(key), { ...record, filledFromMs, paneMs: null }));
+    this.#changes.push(
+      SERIES.put(HISTORY_KEYS.series(key), { ...record, filledFromMs, paneMs: null, passedMs: [] }),
+    );
   }
 }
 
@@ -269,6 +276,36 @@ function keptOf({ neededFromMs }: TrackedSeries, keptOfAll: KeptFrom): KeptFrom 
     kept[level.name] = Number.isFinite(fromMs) ? fromMs : null;
   }
   return kept;
+}
+
+interface SizesBefore {
+  /** Of the panes that it was rolled up from. */
+  readonly beforeMs: number;
+  /** That they have had since, by starts that broke off. */
+  readonly passedMs: readonly number[];
+}
+
+/**
+ * Panes of these sizes, one after another, begin there, and one of the buckets that there were, or it is behind what there is. Where
+ * the move before this one is not carried out yet, it goes on from where that was to begin: else what it has half made would stay.
+ */
+function wholeFrom(
+  { moved, sealedToMs, rolledToMs, dirty }: TrackedSeries,
+  sizesMs: readonly number[],
+  beforeMs: number,
+): MovedSeries {
+  const isMovedLast = moved?.fromMs === sealedToMs;
+  const lastMs = sizesMs.reduce(lcm, isMovedLast ? moved.stepMs : 1);
+  // Buckets that panes of then were too long for are made of minutes from there on.
+  if (isMovedLast && sealedToMs % lastMs === 0) return { fromMs: sealedToMs, stepMs: lastMs };
+  const isUnfinished = [...dirty.values()].some(({ isAnew }) => isAnew);
+  const stepMs = [...sizesMs, historyPartMs(beforeMs)].reduce(lcm, isMovedLast && isUnfinished ? lastMs : 1);
+  const fromMs = Math.min(Math.ceil(sealedToMs / stepMs) * stepMs, Math.max(sealedToMs, rolledToMs));
+  return { fromMs, stepMs };
+}
+
+function lcm(a: number, b: number): number {
+  return (a / gcd(a, b)) * b;
 }
 
 /** Whether panes of one size hold what was in several minutes of the other. */

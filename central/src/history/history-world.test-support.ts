@@ -4,7 +4,7 @@ import type { Change } from "@millrace/queue";
 import { Membership, paneLayout, PaneTable, WindowEngine } from "@millrace/stream";
 import type { Labels, MetricSpec, PaneRows, WindowSpec } from "@millrace/stream";
 import { CENTRAL_KEYS } from "../store/central-keys.ts";
-import { loadEngineKeys, readEngineRange } from "../store/engine-entries.ts";
+import { loadEngineKeys, movePanes, readEngineRange } from "../store/engine-entries.ts";
 import { SeriesHistory } from "./series-history.ts";
 import type { RollBounds } from "./series-history.ts";
 import type { SeriesPage, SeriesQuery } from "./series-page.ts";
@@ -147,6 +147,16 @@ export class HistoryWorld {
     await this.#restore();
   }
 
+  /** A start with these windows loses power as soon as panes have been brought into their sizes. */
+  async breakOff(windows: readonly WindowSpec[]): Promise<void> {
+    await this.history.close();
+    this.store = this.store.crash();
+    const before = this.#windows;
+    this.#windows = windows;
+    await movePanes(this.store, this.#newEngine());
+    this.#windows = before;
+  }
+
   /** As in the store of an earlier build nobody knows which windows were there. */
   async forgetWindows(): Promise<void> {
     const range = { from: CENTRAL_KEYS.engine("n|"), to: CENTRAL_KEYS.engine("n}") };
@@ -175,19 +185,7 @@ export class HistoryWorld {
 
   async #restore(): Promise<void> {
     const engine = this.#engine;
-    const move = engine.paneMove();
-    for (let range = move.nextRange(); range !== null; range = move.nextRange()) {
-      const keys = move.take(await readEngineRange(this.store, range));
-      const found = await this.store.getMany(keys.map((key) => CENTRAL_KEYS.engine(key)));
-      const changes = move
-        .merge(found)
-        .map(({ key, bytes }): Change =>
-          bytes === null
-            ? { type: "del", key: CENTRAL_KEYS.engine(key) }
-            : { type: "put", key: CENTRAL_KEYS.engine(key), value: bytes },
-        );
-      await this.store.commit(changes, { isSync: true });
-    }
+    await movePanes(this.store, engine);
     const entries = [];
     for (const range of engine.restoreRanges()) entries.push(...(await readEngineRange(this.store, range)));
     await loadEngineKeys(this.store, engine, engine.restore(entries));

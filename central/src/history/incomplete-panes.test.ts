@@ -191,14 +191,75 @@ test("panes become coarser where those of half an hour are gone: the other half 
   expect(world.taken).toHaveLength(73);
 });
 
-test("panes are longer than a day for a time: late readings of before are not in the history, which stays as it was", async () => {
-  const { world } = await through([[SECOND], [windowOf(7 * DAY_MS)], [SECOND]]);
-  const before = world.taken.slice();
-  await world.take([reading(START_MS + 20 * MINUTE_MS, 1, "m1")]);
-  await world.settle();
-  for (const stepMs of [HOUR_MS, DAY_MS])
-    expect(await shown(world, stepMs)).toEqual(batch(before, stepMs, SECOND_MS));
-});
+test.each([
+  ["back", [SECOND]],
+  ["shorter", [QUARTER]],
+])(
+  "panes become coarser and at once %s, when some are gone: no day stays as the first change had half made it",
+  async (_, windows) => {
+    const held = (each: WindowSpec) => ({ ...each, latenessMs: 20 * HOUR_MS });
+    const readings = Array.from({ length: 70 }, (__, index) =>
+      reading(START_MS + index * 30 * MINUTE_MS, index, `m${index % 2}`),
+    );
+    for (const turns of [0, 2, 5, 9]) {
+      const world = await HistoryWorld.open({ windows: [held(SECOND)] });
+      for (const each of readings) {
+        world.nowMs = each.timeMs;
+        await world.take([each]);
+        await world.turn();
+      }
+      await world.settle();
+      expect(world.history.seriesOf("t")[0].droppedToMs).toBeGreaterThan(START_MS + 12 * HOUR_MS);
+      await world.restart([held(windowOf(6 * HOUR_MS))]);
+      await world.pass(turns * 5_000);
+      await world.restart(windows.map(held));
+      await world.settle();
+      expect([turns, await total(world, DAY_MS)]).toEqual([turns, readings.length]);
+      await expectZoomsAgree(world, new SeededRandom(turns));
+    }
+  },
+);
+
+test.each([false, true])(
+  "a start with longer panes breaks off, and they are put back: what is rolled up stays, late readings beside it (some panes gone: %s)",
+  async (isSomeGone) => {
+    const held = (each: WindowSpec) => ({ ...each, latenessMs: (isSomeGone ? 5 : 100) * HOUR_MS });
+    const windows = [held(windowOf(HOUR_MS)), held(SECOND)];
+    const world = await HistoryWorld.open({ windows });
+    for (let minute = 0; minute < 480; minute += 10) {
+      world.nowMs = START_MS + minute * MINUTE_MS;
+      await world.take([reading(world.nowMs, minute)]);
+      await world.turn();
+    }
+    await world.settle();
+    const { droppedToMs } = world.history.seriesOf("t")[0];
+    expect(droppedToMs > START_MS + HOUR_MS).toBe(isSomeGone);
+    await world.breakOff(windows.slice(0, 1));
+    await world.restart(windows);
+    for (const minute of [345, 401]) await world.take([reading(START_MS + minute * MINUTE_MS, 1)]);
+    await world.settle();
+    expect(world.taken).toHaveLength(50);
+    for (const stepMs of [HOUR_MS, DAY_MS])
+      expect(await shown(world, stepMs)).toEqual(batch(world.taken, stepMs, MINUTE_MS));
+    await expectZoomsAgree(world, new SeededRandom(1));
+  },
+);
+
+test.each([false, true])(
+  "panes are longer than a day for a time: late readings of before are not in the history, which stays as it was (a start broke off: %s)",
+  async (isBrokenOff) => {
+    const { world } = await through(isBrokenOff ? [[SECOND]] : [[SECOND], [windowOf(7 * DAY_MS)], [SECOND]]);
+    if (isBrokenOff) {
+      await world.breakOff([windowOf(7 * DAY_MS)]);
+      await world.restart();
+    }
+    const before = world.taken.slice();
+    await world.take([reading(START_MS + 20 * MINUTE_MS, 1, "m1")]);
+    await world.settle();
+    for (const stepMs of [HOUR_MS, DAY_MS])
+      expect(await shown(world, stepMs)).toEqual(batch(before, stepMs, SECOND_MS));
+  },
+);
 
 const LATENESSES_MS = [2_000, 2 * MINUTE_MS, HOUR_MS, DAY_MS, 10 * DAY_MS];
 

@@ -14,6 +14,18 @@ export interface SeriesRecord {
   readonly paneMs?: number | null;
   /** Absent in the store of an earlier build. */
   readonly filledFromMs?: FilledFrom;
+  /** Of the last time that panes were brought into another size, as long as nothing has been dropped since. */
+  readonly moved?: MovedSeries;
+  /** Other sizes that panes have been brought into since: a start that did so has broken off. */
+  readonly passedMs?: readonly number[];
+}
+
+/** What is rolled up of panes that were brought into another size may be, in part, of what they were before. */
+export interface MovedSeries {
+  /** It is made anew from here on. */
+  readonly fromMs: number;
+  /** At its multiples panes begin of all the sizes, and buckets of what was rolled up before. */
+  readonly stepMs: number;
 }
 
 export const SERIES = new StoredJson<SeriesRecord>({
@@ -23,4 +35,6 @@ export const SERIES = new StoredJson<SeriesRecord>({
   "droppedToMs?": ["null", "number"],
   "paneMs?": ["null", "number"],
   "filledFromMs?": FILLED_FROM_SHAPE,
+  "moved?": { fromMs: "number", stepMs: "number" },
+  "passedMs?": ["number"],
 });

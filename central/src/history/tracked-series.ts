@@ -3,7 +3,7 @@ import type { HistoryLevel, PaneView } from "@millrace/stream";
 import type { FilledFrom } from "./filled-from.ts";
 import { NOTHING_DROPPED } from "./kept-from.ts";
 import type { KeptFrom } from "./kept-from.ts";
-import type { SeriesRecord } from "./series-record.ts";
+import type { MovedSeries, SeriesRecord } from "./series-record.ts";
 
 /** When the panes of a block began to differ from what is rolled up of them, and last did; monotonic. */
 export interface DirtyBlock {
@@ -36,6 +36,8 @@ export class TrackedSeries {
   droppedToMs = -Infinity;
   /** Durable. */
   filledFromMs: FilledFrom = {};
+  /** Durable. */
+  moved: MovedSeries | null = null;
   /** By start. Durable, but for the times. */
   readonly dirty = new Map<number, DirtyBlock>();
   /** By group, the start of the last chunk of the coarsest level that it is in. */
@@ -152,7 +154,7 @@ export class TrackedSeries {
   }
 
   get record(): SeriesRecord {
-    const { metric, by, rolledToMs, droppedToMs, filledFromMs } = this;
+    const { metric, by, rolledToMs, droppedToMs, filledFromMs, moved } = this;
     return {
       metric,
       by,
@@ -160,6 +162,7 @@ export class TrackedSeries {
       droppedToMs: Number.isFinite(droppedToMs) ? droppedToMs : null,
       paneMs: this.#paneMs,
       filledFromMs,
+      ...(moved?.fromMs === this.sealedToMs && { moved }),
     };
   }
 

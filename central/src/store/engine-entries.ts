@@ -1,5 +1,7 @@
 import type { Change, Store } from "@millrace/queue";
 import type { StateEntry, StateRange, WindowEngine } from "@millrace/stream";
+import { parseStateKey } from "@millrace/stream";
+import { passedPanes } from "../history/passed-panes.ts";
 import { CENTRAL_KEYS, engineKeyOf } from "./central-keys.ts";
 
 /** Gives the engine what the store has under these keys. */
@@ -30,11 +32,16 @@ export async function readEngineRange(store: Store, range: StateRange): Promise<
 /** Brings panes that were stored under another pipeline into the pane sizes of this one, some in each commit. */
 export async function movePanes(store: Store, engine: WindowEngine): Promise<void> {
   const move = engine.paneMove();
+  const noted = new Set<string>();
   for (let range = move.nextRange(); range !== null; range = move.nextRange()) {
     const keys = move.take(await readEngineRange(store, range));
     if (keys.length === 0) continue;
     const found = await store.getMany(keys.map((key) => CENTRAL_KEYS.engine(key)));
-    await store.commit(move.merge(found).map(engineChange), { isSync: true });
+    const changes = move.merge(found).map(engineChange);
+    const view = parseStateKey(keys.at(-1) ?? "")?.name;
+    const notes = view === undefined || noted.has(view) ? [] : await passedPanes(store, view);
+    if (view !== undefined) noted.add(view);
+    await store.commit([...notes, ...changes], { isSync: true });
   }
 }
 
