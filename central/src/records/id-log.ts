@@ -1,5 +1,7 @@
 import type { Change } from "@millrace/queue";
 
+/** Entries behind the first that one commit looks at, whether they are over: more than it writes. */
+const LOOKED_AT = 64;
 /** An entry that has fewer is written again with the ids of the next commit, so that many small commits make few entries. */
 const ENTRY_IDS_MIN = 256;
 const FRESH_FIRST = 1_024;
@@ -19,7 +21,7 @@ interface Entry {
 
 /**
  * Ids with their times in the store: those of each commit as an entry, under ascending numbers, deleted once all of them are
- * older than the horizon. So a commit writes what is new, and never what is known. Of one id in an entry: the words of its hash,
+ * older than the horizon, be there older entries that are not: of a partition that is years ahead. So a commit writes what is new, and never what is known. Of one id in an entry: the words of its hash,
  * and the time as float64; little-endian.
  */
 export class IdLog {
@@ -29,6 +31,8 @@ export class IdLog {
   /** By number; the last one may still grow. */
   readonly #entries: Entry[] = [];
   #next = 0;
+  /** Of the entries, the one that is looked at next. */
+  #lookAt = 0;
   #tail: Uint8Array = new Uint8Array(0);
   readonly #dropped: Change[] = [];
   /** Of the commit at hand. */
@@ -116,6 +120,16 @@ export class IdLog {
     while (this.#entries.length > 1 && this.#entries[0].latestMs < fromMs) {
       const [{ number }] = this.#entries.splice(0, 1);
       changes.push({ type: "del", key: this.#keyOf(number) });
+    }
+    // Some of the others, in turns; never the last, which may still grow.
+    for (let left = Math.min(LOOKED_AT, this.#entries.length - 1); left > 0; left -= 1) {
+      if (this.#lookAt >= this.#entries.length - 1) this.#lookAt = 0;
+      const { number, latestMs } = this.#entries[this.#lookAt];
+      if (latestMs >= fromMs) this.#lookAt += 1;
+      else {
+        this.#entries.splice(this.#lookAt, 1);
+        changes.push({ type: "del", key: this.#keyOf(number) });
+      }
     }
     return changes;
   }
