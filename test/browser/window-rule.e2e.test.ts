@@ -30,7 +30,7 @@ const pipeline = {
 
 test.skipIf(!hasChromium)(
   "an alarm over all sites names its window and the agent that is missing, and silence the last window",
-  { timeout: 180_000 },
+  { timeout: 120_000 },
   async () => {
     const works = new Works();
     const pipelinePath = works.write("pipeline.yaml", pipeline);
@@ -64,7 +64,7 @@ test.skipIf(!hasChromium)(
     await until(
       "silence ends nothing, and is an alarm of its own",
       async () => (await row(page, "gone")).includes("last temperature_1s"),
-      100_000,
+      60_000,
     );
     expect(page.complaints).toEqual([]);
   },
