@@ -143,6 +143,21 @@ test("a fine window that is taken out and put back stays as it was where late re
   expect([...plant.engine.store.keys()].filter((key) => key.startsWith("c|"))).toEqual([]);
 });
 
+test("it says so for as long as its own panes are there, be those by other labels final before", () => {
+  const quick: WindowSpec = { ...aligned("quick", 10_000), by: ["machine"], latenessMs: 10_000 };
+  const plant = full(fine, minute, quick);
+  plant.restart(minute);
+  plant.engine.tick(82_000);
+  plant.restart(fine, minute, quick);
+  plant.engine.tick(200_000);
+  plant.engine.tick(201_000);
+  expect(plant.engine.store.has("c|t")).toBe(true);
+  const { late } = plant.read([3_000], 202_000);
+  expect(late.find(({ window }) => window === "fine")).toMatchObject({ startMs: 0, reason: "too_late" });
+  plant.engine.tick(204_000);
+  expect(plant.shown("fine", 204_000)[0]).toEqual([0, 10, "complete", "a"]);
+});
+
 test("a finer window that is added begins behind the panes of before, whose readings it cannot tell apart", () => {
   const plant = full(minute);
   plant.restart(fine, minute);

@@ -168,6 +168,28 @@ test("an id of long ago is not found again when the numbers of generations repea
   expect(set.admit("then", repeatMs, repeatMs)).toBe("fresh");
 });
 
+test("nor where all is passed at once, and ids far ahead keep the table", () => {
+  const repeatMs = 2 ** 23 * GENERATION_MS;
+  const set = new ExpiringIdSet({ ...options, aheadMs: 10 * repeatMs });
+  set.admit("then", 0, 0);
+  set.admit("far", 5 * repeatMs, 0);
+  expect(set.admit("then", repeatMs, repeatMs)).toBe("fresh");
+  expect([set.admit("far", 5 * repeatMs, repeatMs), set.idCount]).toEqual(["duplicate", 2]);
+});
+
+test("where ids far ahead are the oldest by now they go first, and none that is later", () => {
+  const set = new ExpiringIdSet({ ...options, aheadMs: FAR_AHEAD.aheadMs, idsMax: 3 });
+  const oracle = new Oracle(3, FAR_AHEAD);
+  const farMs = FAR_AHEAD.nearMs + 1_000_000;
+  const admit = (id: string, timeMs: number, nowMs: number) => {
+    const verdict = set.admit(id, timeMs, nowMs);
+    expect([verdict, set.idCount]).toEqual([oracle.admit(id, timeMs, nowMs), oracle.idCount]);
+  };
+  admit("far", farMs, 0);
+  for (const id of ["a", "b", "c", "a", "b", "c", "far"]) admit(id, farMs + 5_000, farMs - 100);
+  for (const id of ["d", "a"]) admit(id, farMs + 9_000, farMs - 100);
+});
+
 test("the bound on bytes holds; what it costs is counted, and no id is called a duplicate that was not seen", () => {
   const bytesMax = 60_000;
   const set = new ExpiringIdSet({ ...options, idsMax: 50_000, bytesMax });
