@@ -100,7 +100,7 @@ test("what is not rolled up yet when the last window over it goes is rolled up o
 
 test("a late reading for an hour whose minutes have gone while no window was over it leaves the hour as it was", async () => {
   const window = windowOf(SECOND_MS, { latenessMs: 10 * DAY_MS });
-  const other = windowOf(SECOND_MS, { name: "other", by: ["site"] });
+  const other = windowOf(SECOND_MS, { name: "other", by: ["site"], latenessMs: 10 * DAY_MS });
   const world = await HistoryWorld.open({ windows: [window, other], limits: { ...UNLIMITED, "1m": SHORT } });
   await world.take([reading(START_MS, 1), reading(START_MS + 20 * MINUTE_MS, 2)]);
   await world.settle();
@@ -109,7 +109,24 @@ test("a late reading for an hour whose minutes have gone while no window was ove
   await world.restart([window, other]);
   await world.take([reading(START_MS + 40 * MINUTE_MS, 3)]);
   await world.settle();
+  expect(world.taken).toHaveLength(3);
   const { series } = await world.page({ by: ["machine", "site"], stepMs: HOUR_MS, toMs: world.nowMs });
+  expect(series[0].values["count"]).toEqual([2]);
+});
+
+test("nor a day whose hours have", async () => {
+  const window = windowOf(HOUR_MS, { latenessMs: 100 * DAY_MS });
+  const other = windowOf(SECOND_MS, { name: "other", by: ["site"], latenessMs: 100 * DAY_MS });
+  const world = await HistoryWorld.open({ windows: [window, other], limits: { ...UNLIMITED, "1h": SHORT } });
+  await world.take([reading(START_MS, 1), reading(START_MS + 2 * HOUR_MS, 2)]);
+  await world.settle();
+  await world.restart([other]);
+  await world.pass(40 * DAY_MS, 12 * HOUR_MS);
+  await world.restart([window, other]);
+  await world.take([reading(START_MS + 4 * HOUR_MS, 3)]);
+  await world.settle();
+  expect(world.taken).toHaveLength(3);
+  const { series } = await world.page({ by: ["machine", "site"], stepMs: DAY_MS, toMs: world.nowMs });
   expect(series[0].values["count"]).toEqual([2]);
 });
 

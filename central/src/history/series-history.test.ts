@@ -143,6 +143,22 @@ test("a reading that comes while its block is being rolled up is in it too, when
   }
 });
 
+test("a crash behind a commit that rolls it up loses no reading that came meanwhile", async () => {
+  for (let turns = 0; turns < 5; turns++) {
+    const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)], bounds: { portionBytesMax: 1 } });
+    for (let machine = 0; machine < 100; machine++)
+      await world.take([reading(START_MS, machine, `m${machine}`)]);
+    await world.pass(388_000, 4_000);
+    await world.pass(turns * 1_000, 1_000);
+    await world.take([reading(START_MS + 2_000, 2)]);
+    for (let left = 10; left > 0 && world.history.seriesOf("t")[0].rolledToMs < START_MS; left--)
+      await world.pass(1_000, 1_000);
+    await world.restart();
+    await world.settle();
+    expect(await shown(world, HOUR_MS)).toEqual(batch(world.taken, HOUR_MS, SECOND_MS));
+  }
+});
+
 test("a restart in the middle of a block shows what is only in stored panes", async () => {
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
   await world.take([reading(START_MS, 1)]);
