@@ -594,9 +594,10 @@ test("a mark that lies ahead of the clock, or of a target that is another, says 
   for (const isAhead of [true, false]) {
     const kept = new Kept();
     kept.markMs = isAhead ? START_MS + HOUR_MS : START_MS;
-    const { time, target, runner, publish, truth } = sink({ kept });
+    const { time, target, runner, truth } = sink({ kept });
     target.holdsAll = isAhead;
-    publish(at(1, 1, START_MS - 2_000));
+    const before = at(1, 1, START_MS - 2_000);
+    kept.history.set(before.startMs, before);
     let markAtWrite: number | null = START_MS;
     target.onWrite = () => (markAtWrite = kept.markMs);
     runner.start();

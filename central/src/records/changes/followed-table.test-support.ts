@@ -117,6 +117,15 @@ export class FollowedTable {
     await this.#start();
   }
 
+  /** As `crash`; in the store of an earlier build nobody knows which windows were there. */
+  async upgrade(): Promise<void> {
+    const { entries } = this.store.snapshot();
+    this.store = new CrashingStore({
+      entries: new Map([...entries].filter(([key]) => !key.startsWith("en|"))),
+    });
+    await this.#start();
+  }
+
   /** Sent until it is answered, whatever dies. */
   async post(values: readonly (Uint8Array | null)[]): Promise<RecordOutcome> {
     for (;;) {

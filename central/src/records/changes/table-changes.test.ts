@@ -281,6 +281,19 @@ test("windows that are added later are never told to give back what they were no
   expect(await table.results("amount_all")).toMatchObject([{ values: { count: 2, sum: 6 } }]);
 });
 
+test("nor are they in the store of an earlier build, where they begin at once", async () => {
+  const table = await FollowedTable.open();
+  await table.post([changeEvent("c", 1, row(1)), changeEvent("c", 2, row(2))]);
+  table.windows = [...table.windows, AMOUNT_ALL];
+  await table.upgrade();
+  await table.post([changeEvent("u", 3, row(1, { amount: 9 })), changeEvent("d", 4, { id: 2 })]);
+  expect(await table.results()).toMatchObject([{ values: { count: 1, sum: 9 } }]);
+  expect(await table.results("amount_all")).toMatchObject([{ values: { count: 1, sum: 9 } }]);
+  await table.crash();
+  await table.post([changeEvent("u", 5, row(1, { amount: 4 })), changeEvent("c", 6, row(3))]);
+  expect(await table.results("amount_all")).toMatchObject([{ values: { count: 2, sum: 6 } }]);
+});
+
 test("a wrong amount leaves nothing behind when it is corrected: mean and spread are those of the rows", async () => {
   const table = await FollowedTable.open();
   const amounts = [12.5, 13.1, 1e8, 12.9];
