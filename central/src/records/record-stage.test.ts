@@ -343,6 +343,27 @@ test("positions of another source mean nothing, ids do", async () => {
   expect(moved.take({ values: [bytesOf(order(1))] })).toMatchObject({ taken: 0, duplicates: 1 });
 });
 
+test("a stream that is read from where it was before goes on there", async () => {
+  const posted = new StagedRecords(NOW);
+  posted.take({ values: [bytesOf(order(1))] });
+  posted.commit();
+  let { record } = posted.kept;
+  const NO_IDS = (async function* () {})();
+  const topics: number[] = [];
+  for (const topic of ["orders", "sales", "orders", "orders"]) {
+    const { kafka } = KAFKA_ORDERS;
+    const moved = new StagedRecords(NOW, { ...KAFKA_ORDERS, kafka: { ...kafka, topic } });
+    if (record === null) throw new Error("nothing was committed");
+    await moved.stage.restore(record, NO_IDS, 0);
+    topics.push(moved.position(0));
+    moved.take({ values: [bytesOf(order(topics.length + 1))] });
+    moved.commit();
+    ({ record } = moved.kept);
+  }
+  expect(topics).toEqual([0, 0, 1, 2]);
+  expect(record?.former?.map(({ source }) => source)).toEqual(["kafka sales", "http"]);
+});
+
 test("ids leave the store once they are older than the horizon; small commits share an entry", async () => {
   const world = new StagedRecords(NOW);
   for (let second = 0; second < 3_000; second += 1) {

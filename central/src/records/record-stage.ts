@@ -25,6 +25,8 @@ export interface StreamRecord {
   /** Where its partitions are: positions in one place mean nothing in another. */
   readonly source: string;
   readonly partitions: readonly PartitionRecord[];
+  /** Where it was read from before, the latest first: should it be read from there again, it goes on where it was. */
+  readonly former?: readonly FormerSource[];
   readonly totals: RecordTotals;
   /** What ids are judged by; null before the first. `clearedToMs`: those up to then were cleared (cleared-stream.ts). */
   readonly ids: {
@@ -39,6 +41,8 @@ export interface StreamRecord {
   /** The stream's time at the commit: the greatest event time and what has passed since; null before the first record. */
   readonly timeMs: number | null;
 }
+
+type FormerSource = Pick<StreamRecord, "source" | "partitions">;
 
 /** A record that is in no window, for the quarantine. */
 export interface RefusedRecord {
@@ -64,6 +68,8 @@ interface BlockContext {
 
 /** Records that are judged together: few enough that their columns stay in the processor's caches. */
 const BLOCK = 2_048;
+/** Sources of before that a stream knows its positions of. */
+const FORMER_MAX = 16;
 /** Of an id: its place in the table at its fullest. */
 const ID_BYTES_MAX = 34;
 /** How far ahead of the slowest partition ids are still judged: a century, more than a backlog is long. */
@@ -113,6 +119,7 @@ export class RecordStage {
   /** Of batches whose rows are loaded, by place; null: a tombstone. */
   readonly #changes = new WeakMap<RecordBatch, readonly (ReadChange | RecordRefusal | null)[]>();
   readonly clock: StreamClock;
+  #former: readonly FormerSource[] = [];
   readonly #verdicts: IdVerdict[] = [];
   /** By row of a block: its place in the batch. */
   readonly #places = new Int32Array(BLOCK);
@@ -189,8 +196,13 @@ export class RecordStage {
     monotonicMs: number,
   ): Promise<void> {
     this.#totals = { ...NO_RECORDS, ...record.totals };
-    const partitions = record.source === this.source ? record.partitions : [];
-    this.clock.restore(partitions, record.timeMs, monotonicMs);
+    const sources = [record, ...(record.former ?? [])];
+    const own = sources.find(({ source }) => source === this.source);
+    this.#former = sources
+      .filter((each) => each !== own)
+      .slice(0, FORMER_MAX)
+      .map(({ source, partitions }) => ({ source, partitions }));
+    this.clock.restore(own?.partitions ?? [], record.timeMs, monotonicMs);
     if (record.table !== undefined) this.#follower?.restore(record.table);
     this.#log.begin(record.idsFrom);
     if (record.ids === null) return;
@@ -390,6 +402,7 @@ export class RecordStage {
       stream: this.stream,
       source: this.source,
       partitions: this.clock.export(),
+      ...(this.#former.length > 0 && { former: this.#former }),
       totals: this.#totals,
       ids: floorMs === Infinity ? null : { watermarkMs: this.#idsWatermarkMs, floorMs },
       idsFrom: this.#log.firstNumber,

@@ -25,7 +25,10 @@ export async function refuseSecondReading(
 ): Promise<void> {
   if (kafka === null) return;
   const { topic } = kafka;
-  const before = known.find(({ source, totals }) => source === `kafka ${topic}` && totals.aggregated > 0);
+  const isOfTopic = ({ source }: Pick<StreamRecord, "source">) => source === `kafka ${topic}`;
+  const before = known.find(
+    (stream) => (isOfTopic(stream) || stream.former?.some(isOfTopic)) && stream.totals.aggregated > 0,
+  );
   if (before === undefined) return;
   for (const { name: metric, stream } of metrics) {
     if (stream !== name) continue;

@@ -4,20 +4,22 @@ import { StoredJson } from "../store/stored-json.ts";
 import type { StreamRecord } from "./record-stage.ts";
 
 const NUMBER_OR_NULL = ["null", "number"] as const;
+const PARTITIONS = [
+  {
+    partition: "number",
+    next: "number",
+    latestMs: NUMBER_OR_NULL,
+    joinedMs: NUMBER_OR_NULL,
+    "topicId?": "string",
+    "lost?": [{ startMs: "number", endMs: "number" }],
+  },
+] as const;
 /** Every stream that there has been, whether the pipeline has it or not. */
 export const STREAMS = new StoredJson<StreamRecord>({
   stream: "string",
   source: "string",
-  partitions: [
-    {
-      partition: "number",
-      next: "number",
-      latestMs: NUMBER_OR_NULL,
-      joinedMs: NUMBER_OR_NULL,
-      "topicId?": "string",
-      "lost?": [{ startMs: "number", endMs: "number" }],
-    },
-  ],
+  partitions: PARTITIONS,
+  "former?": [{ source: "string", partitions: PARTITIONS }],
   totals: { received: "number", rejected: { "*": "number" } },
   "table?": {
     count: "number",
