@@ -27,6 +27,22 @@ const alarm = (more: Partial<AlarmView>): AlarmView => ({
   ...more,
 });
 
+const subject = { metric: "temperature", window: "temperature_1m", measure: "mean" };
+
+const ofWindow = (name: string, value: string): Partial<AlarmView> => ({
+  window: {
+    name,
+    value,
+    revision: 1,
+    startMs: 0,
+    endMs: 60_000,
+    isComplete: true,
+    agentsExpected: 1,
+    agentsReporting: 1,
+    agentsMissing: [],
+  },
+});
+
 test("limits of counts, rates and silence are not drawn among the metric's values", () => {
   const alarms = [
     alarm({}),
@@ -36,5 +52,23 @@ test("limits of counts, rates and silence are not drawn among the metric's value
     alarm({ limit: 5, metric: "vibration" }),
     alarm({ limit: 99, isHistorical: true }),
   ];
-  expect(alarmLimits(alarms, "temperature")).toEqual([80]);
+  expect(alarmLimits(alarms, subject)).toEqual([80]);
+});
+
+test("a limit of readings is one of what is read as they are, and none of counts and sums", () => {
+  const limits = (measure: string) => alarmLimits([alarm({})], { ...subject, measure });
+  expect(["min", "p95", "count", "sum", "ratio", "stddev"].map(limits)).toEqual([[80], [80], [], [], [], []]);
+});
+
+test("the limit of a rule on windows belongs to the value that it looks at, a count's to its own window alone", () => {
+  const alarms = [
+    alarm({ limit: 1, ...ofWindow("temperature_1h", "mean") }),
+    alarm({ limit: 2, unit: "", ...ofWindow("temperature_1h", "count") }),
+    alarm({ limit: 3, unit: "", ...ofWindow("temperature_1m", "count") }),
+    alarm({ limit: 4, unit: "/1m", ...ofWindow("temperature_1m", "count") }),
+    alarm({ limit: 5, unit: "", ...ofWindow("temperature_1m", "ratio") }),
+    alarm({ limit: 6, unit: "s", ...ofWindow("temperature_1m", "") }),
+  ];
+  const limits = (measure: string) => alarmLimits(alarms, { ...subject, measure });
+  expect(["mean", "count", "ratio", "max"].map(limits)).toEqual([[1], [3], [5], []]);
 });

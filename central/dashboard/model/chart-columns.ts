@@ -1,4 +1,4 @@
-import type { TrendLine, TrendRing } from "./trend-ring.ts";
+import type { TrendCurve, TrendRing } from "./trend-ring.ts";
 
 /** Column kinds of one line, in drawing order. Line `n`'s columns begin at `1 + n * LINE_COLUMNS`; column 0 is time. */
 export const LOW = 0;
@@ -8,6 +8,12 @@ export const DASHED = 3;
 export const LINE_COLUMNS = 4;
 
 export type Column = (number | null)[];
+
+interface DrawnCurve {
+  readonly curve: TrendCurve;
+  readonly low: TrendCurve | undefined;
+  readonly high: TrendCurve | undefined;
+}
 
 /** A ring as a chart draws it: columns of equal, fixed length that are filled in place, `null` where there is no value. */
 export class ChartColumns {
@@ -25,20 +31,27 @@ export class ChartColumns {
     );
   }
 
-  /** Refills every column with the ring's span that ends at `nowMs`. Times are seconds, as the chart counts them. */
-  fill(nowMs: number): void {
+  /**
+   * Refills every column with the ring's span that ends at `nowMs`. Times are seconds, as the chart counts them. Low and high
+   * are a mean's alone: of other values they say nothing.
+   */
+  fill(measure: string, nowMs: number): void {
     const ring = this.#ring;
     this.firstSlot = ring.lastSlotAt(nowMs) - ring.slotCount + 1;
     for (let row = 0; row < ring.slotCount; row++)
       this.times[row] = ring.timeOfSlotMs(this.firstSlot + row) / 1_000;
+    const curves = ring.curves(measure);
+    const [lows, highs] = measure === "mean" ? [ring.curves("min"), ring.curves("max")] : [];
     const lineCount = this.columns.length / LINE_COLUMNS;
     for (let at = 0; at < lineCount; at++) {
-      const line = ring.lines[at];
-      if (line !== undefined) this.#fillLine(line, at * LINE_COLUMNS);
+      const curve = curves[at];
+      if (curve !== undefined)
+        this.#fillLine(at * LINE_COLUMNS, { curve, low: lows?.[at], high: highs?.[at] });
     }
   }
 
-  #fillLine(line: TrendLine, base: number): void {
+  #fillLine(base: number, { curve, low: lows, high: highs }: DrawnCurve): void {
+    const { line } = curve;
     const ring = this.#ring;
     const low = this.columns[base + LOW] ?? [];
     const high = this.columns[base + HIGH] ?? [];
@@ -47,10 +60,10 @@ export class ChartColumns {
     let wasProvisional = false;
     for (let row = 0; row < ring.slotCount; row++) {
       const place = ring.placeOf(line, this.firstSlot + row);
-      const value = place < 0 ? null : orNull(line.values[place]);
+      const value = place < 0 ? null : orNull(curve.values[place]);
       const isProvisional = value !== null && line.isProvisional[place] === 1;
-      low[row] = value === null ? null : orNull(line.lows[place]);
-      high[row] = value === null ? null : orNull(line.highs[place]);
+      low[row] = value === null ? null : orNull(lows?.values[place]);
+      high[row] = value === null ? null : orNull(highs?.values[place]);
       solid[row] = isProvisional ? null : value;
       // The dashed line reaches to its complete neighbours, so that only a missing window is a hole.
       dashed[row] = isProvisional || wasProvisional ? value : null;

@@ -1,10 +1,10 @@
-import type { TrendLine, TrendRing } from "./trend-ring.ts";
+import type { TrendCurve, TrendRing } from "./trend-ring.ts";
 
 /** A line that is late by less than this is not silent yet: windows need a moment to arrive. */
 const SILENCE_MS_MIN = 3_000;
 const SILENCE_INTERVALS = 2.5;
 
-/** Event time for which a line has no window, though it had one before. */
+/** Event time for which a line has no value, though it had one before. */
 export interface TrendGap {
   readonly startMs: number;
   readonly endMs: number;
@@ -13,18 +13,18 @@ export interface TrendGap {
 }
 
 /**
- * The gaps of one line inside the ring's span at `nowMs`, oldest first. What lies before the line's first window is not
+ * The gaps of one curve inside the ring's span at `nowMs`, oldest first. What lies before its first value is not
  * a gap: nothing is known of it. The same rule at every zoom and for every chart.
  */
-export function trendGaps(ring: TrendRing, line: TrendLine, nowMs: number): readonly TrendGap[] {
+export function trendGaps(ring: TrendRing, curve: TrendCurve, nowMs: number): readonly TrendGap[] {
   const { slideMs } = ring.window;
   const lastSlot = ring.lastSlotAt(nowMs);
   const firstSlot = lastSlot - ring.slotCount + 1;
   const gaps: TrendGap[] = [];
-  let previousSlot = line.newestSlot < firstSlot ? line.newestSlot : -Infinity;
+  let previousSlot = curve.newestSlot < firstSlot ? curve.newestSlot : -Infinity;
   for (let slot = firstSlot; slot <= lastSlot; slot++) {
-    const place = ring.placeOf(line, slot);
-    if (place < 0 || Number.isNaN(line.values[place])) continue;
+    const place = ring.placeOf(curve.line, slot);
+    if (place < 0 || Number.isNaN(curve.values[place])) continue;
     if (previousSlot > -Infinity && slot - previousSlot > 1) {
       gaps.push({
         startMs: ring.timeOfSlotMs(previousSlot),
@@ -37,13 +37,13 @@ export function trendGaps(ring: TrendRing, line: TrendLine, nowMs: number): read
   if (previousSlot > -Infinity) {
     const lastEndMs = ring.timeOfSlotMs(previousSlot);
     // The same rule as for the line's latest value: a window that was never closed is silent since its last revision.
-    const isSilent = latestValue(ring, line, nowMs)?.isStale ?? true;
+    const isSilent = latestValue(ring, curve, nowMs)?.isStale ?? true;
     if (isSilent && lastEndMs < nowMs) gaps.push({ startMs: lastEndMs, endMs: nowMs, isOpen: true });
   }
   return gaps;
 }
 
-/** How old a line's newest window may be before the line counts as silent. */
+/** How old a curve's newest value may be before the line counts as silent. */
 function silenceMsMax(ring: TrendRing): number {
   return Math.max(SILENCE_MS_MIN, SILENCE_INTERVALS * ring.window.slideMs);
 }
@@ -56,16 +56,16 @@ export interface LatestValue {
   readonly isStale: boolean;
 }
 
-/** The newest value of a line, and how old it is. `null` before the first, or when it has left the ring. */
-export function latestValue(ring: TrendRing, line: TrendLine, nowMs: number): LatestValue | null {
-  const place = ring.placeOf(line, line.newestSlot);
-  const value = line.values[place];
+/** The newest value of a curve, and how old it is. `null` before the first, or when it has left the ring. */
+export function latestValue(ring: TrendRing, curve: TrendCurve, nowMs: number): LatestValue | null {
+  const place = ring.placeOf(curve.line, curve.newestSlot);
+  const value = curve.values[place];
   if (place < 0 || value === undefined || Number.isNaN(value)) return null;
-  const knownAtMs = Math.min(ring.timeOfSlotMs(line.newestSlot), line.updatedAtMs);
+  const knownAtMs = Math.min(ring.timeOfSlotMs(curve.newestSlot), curve.updatedAtMs);
   const ageMs = Math.max(0, nowMs - knownAtMs);
   return {
     value,
-    isProvisional: line.isProvisional[place] === 1,
+    isProvisional: curve.line.isProvisional[place] === 1,
     ageMs,
     isStale: ageMs > silenceMsMax(ring),
   };

@@ -5,7 +5,7 @@ import type { WindowView } from "../feed/live-frames.ts";
 import { ChartColumns, DASHED, HIGH, LOW, SOLID } from "./chart-columns.ts";
 import { latestValue, trendGaps } from "./trend-gaps.ts";
 import { TREND_LINES_MAX, TrendRing } from "./trend-ring.ts";
-import type { TrendLine } from "./trend-ring.ts";
+import type { TrendCurve } from "./trend-ring.ts";
 import { trendSource } from "./trend-source.ts";
 
 const WINDOW: WindowView = { name: "t_5s", metric: "t", sizeMs: 5_000, slideMs: 5_000, by: ["site"] };
@@ -37,16 +37,26 @@ function result(slot: number, mean: number | undefined, parts: Partial<WindowRes
   };
 }
 
-function ringOf(...results: readonly WindowResult[]): { ring: TrendRing; line: TrendLine } {
-  const ring = new TrendRing(WINDOW);
-  for (const each of results) ring.put(each);
-  const line = ring.lines[0];
-  if (line === undefined) throw new Error("cannot read ring: no line");
-  return { ring, line };
+interface Held {
+  readonly ring: TrendRing;
+  /** The means of its first line. */
+  readonly curve: TrendCurve;
 }
 
-function gapsAt(nowMs: number, { ring, line }: { ring: TrendRing; line: TrendLine }): string[] {
-  return trendGaps(ring, line, nowMs).map(
+function ringOf(...results: readonly WindowResult[]): Held {
+  const ring = new TrendRing(WINDOW);
+  for (const each of results) ring.put(each);
+  return { ring, curve: curveOf(ring, "mean") };
+}
+
+function curveOf(ring: TrendRing, measure: string): TrendCurve {
+  const [curve] = ring.curves(measure);
+  if (curve === undefined) throw new Error("cannot read ring: no line");
+  return curve;
+}
+
+function gapsAt(nowMs: number, { ring, curve }: Held): string[] {
+  return trendGaps(ring, curve, nowMs).map(
     (gap) =>
       `${(gap.startMs - ORIGIN_MS) / 1_000}..${(gap.endMs - ORIGIN_MS) / 1_000}${gap.isOpen ? " open" : ""}`,
   );
@@ -93,22 +103,22 @@ describe("gaps", () => {
 
 describe("ring", () => {
   test("holds a fixed number of slots; what is older than the span is let go and not taken", () => {
-    const { ring, line } = ringOf(...Array.from({ length: 200 }, (_, slot) => result(slot, slot)));
-    expect(line.values).toHaveLength(60);
+    const { ring, curve } = ringOf(...Array.from({ length: 200 }, (_, slot) => result(slot, slot)));
+    expect(curve.values).toHaveLength(60);
     const slotOf = (slot: number) => ORIGIN_MS / 5_000 + slot;
-    expect(line.values[ring.placeOf(line, slotOf(199))]).toBe(199);
-    expect(ring.placeOf(line, slotOf(139))).toBe(-1);
+    expect(curve.values[ring.placeOf(curve.line, slotOf(199))]).toBe(199);
+    expect(ring.placeOf(curve.line, slotOf(139))).toBe(-1);
     ring.put(result(10, 5));
-    expect(ring.placeOf(line, slotOf(10))).toBe(-1);
+    expect(ring.placeOf(curve.line, slotOf(10))).toBe(-1);
   });
 
   test("a greater or equal revision replaces; after a snapshot any does", () => {
-    const { ring, line } = ringOf(result(0, 1, { revision: 4 }));
+    const { ring, curve } = ringOf(result(0, 1, { revision: 4 }));
     ring.put(result(0, 2, { revision: 3 }));
-    expect(latestValue(ring, line, at(6))?.value).toBe(1);
+    expect(latestValue(ring, curve, at(6))?.value).toBe(1);
     ring.forgetRevisions();
     ring.put(result(0, 3, { revision: 1 }));
-    expect(latestValue(ring, line, at(6))?.value).toBe(3);
+    expect(latestValue(ring, curve, at(6))?.value).toBe(3);
   });
 
   test("lines are bounded, and what is left out is counted", () => {
@@ -121,14 +131,14 @@ describe("ring", () => {
   });
 
   test("the latest value ages from its window's end, and from its last revision while the window is open", () => {
-    const { ring, line } = ringOf(result(0, 1), result(1, 2, { state: "provisional", updatedAtMs: at(7) }));
-    expect(latestValue(ring, line, at(8))).toEqual({
+    const { ring, curve } = ringOf(result(0, 1), result(1, 2, { state: "provisional", updatedAtMs: at(7) }));
+    expect(latestValue(ring, curve, at(8))).toEqual({
       value: 2,
       isProvisional: true,
       ageMs: 1_000,
       isStale: false,
     });
-    expect(latestValue(ring, line, at(23))?.isStale).toBe(true);
+    expect(latestValue(ring, curve, at(23))?.isStale).toBe(true);
   });
 });
 
@@ -142,13 +152,59 @@ test("columns: solid where complete, dashed from the complete neighbour through 
     result(5, 6),
   );
   const columns = new ChartColumns(ring);
-  columns.fill(at(30));
+  columns.fill("mean", at(30));
   const tail = (kind: number) => columns.columns[kind]?.slice(-6);
   expect(tail(SOLID)).toEqual([1, 2, null, null, null, 6]);
   expect(tail(DASHED)).toEqual([null, 2, 3, 4, null, null]);
   expect(tail(LOW)).toEqual([0, 1, 2, 3, null, 5]);
   expect(tail(HIGH)).toEqual([2, 3, 4, 5, null, 7]);
   expect(columns.times.slice(-2)).toEqual([at(25) / 1_000, at(30) / 1_000]);
+});
+
+describe("values", () => {
+  const orders = (slot: number, values: Readonly<Record<string, number>>, revision = 1) =>
+    result(slot, undefined, { values, revision });
+
+  test("all that windows have had may be chosen, in one order, and is drawn from the first window on", () => {
+    const { ring } = ringOf(
+      orders(0, { mean: 20, sum: 60, count: 3, p95: 40, le_10: 1, le_inf: 3 }),
+      orders(1, { distinct: 2, distinctError: 0.1, sum: 0, rate: Number.NaN, inexact: 0, novel: 7 }),
+    );
+    expect(ring.measures).toEqual(["count", "sum", "mean", "p95", "distinct", "novel"]);
+    const columns = new ChartColumns(ring);
+    const drawn = (measure: string) => {
+      columns.fill(measure, at(10));
+      return columns.columns.map((column) => column.slice(-2));
+    };
+    const none = [null, null];
+    expect(drawn("sum")).toEqual([none, none, [60, 0], none]);
+    expect(drawn("p95")).toEqual([none, none, [40, null], none]);
+    expect(drawn("distinct")).toEqual([none, none, [null, 2], none]);
+  });
+
+  test("a window without the value is a gap of its curve alone, and the latest is the value's own", () => {
+    const { ring } = ringOf(
+      orders(0, { count: 3, mean: 2 }),
+      orders(1, { count: 0 }),
+      orders(2, { count: 1, mean: 4 }),
+      orders(3, { count: 0 }),
+    );
+    const [counts, means] = [curveOf(ring, "count"), curveOf(ring, "mean")];
+    expect(gapsAt(at(21), { ring, curve: counts })).toEqual([]);
+    expect(gapsAt(at(21), { ring, curve: means })).toEqual(["5..10"]);
+    expect([counts, means].map((curve) => latestValue(ring, curve, at(21))?.value)).toEqual([0, 4]);
+  });
+
+  test("a revision takes back a value that it does not have", () => {
+    const { ring } = ringOf(orders(0, { count: 1, mean: 5 }), orders(0, { count: 0 }, 2));
+    expect(latestValue(ring, curveOf(ring, "mean"), at(6))).toBeNull();
+    expect(latestValue(ring, curveOf(ring, "count"), at(6))?.value).toBe(0);
+  });
+
+  test("they are bounded", () => {
+    const names = Array.from({ length: 100 }, (_, n) => [`v${n}`, n] as const);
+    expect(ringOf(orders(0, Object.fromEntries(names))).ring.measures).toHaveLength(24);
+  });
 });
 
 test("a metric is drawn from its shortest tumbling window by site alone, else from the nearest thing there is", () => {
@@ -177,7 +233,7 @@ test("a chart begins with a minute and grows with its data up to the ring's span
 
 test("an open window that is no longer revised is a gap from its end on, as soon as its value counts as stale", () => {
   const open = ringOf(result(0, 1), result(1, 2, { state: "provisional", updatedAtMs: at(6) }));
-  const staleAt = (second: number) => latestValue(open.ring, open.line, at(second))?.isStale;
+  const staleAt = (second: number) => latestValue(open.ring, open.curve, at(second))?.isStale;
   expect([staleAt(18), gapsAt(at(18), open)]).toEqual([false, []]);
   expect([staleAt(19), gapsAt(at(19), open)]).toEqual([true, ["10..19 open"]]);
 });

@@ -1,6 +1,7 @@
 import { labelsKey } from "@millrace/stream";
 import type { Labels, WindowResult, WindowState } from "@millrace/stream";
 import type { WindowView } from "../feed/live-frames.ts";
+import { compareMeasures, isDrawn } from "./measure.ts";
 
 const SPAN_MS_MIN = 5 * 60_000;
 const SLOTS_MIN = 60;
@@ -11,44 +12,53 @@ const SLOTS_MAX = 600;
 /** Lines in one chart; groups beyond it are counted, not drawn. */
 export const TREND_LINES_MAX = 12;
 
-/** The value that is drawn, the first that the metric accumulates. */
-const MEASURES = ["mean", "ratio", "last", "sum", "max", "min", "count"] as const;
-export type Measure = (typeof MEASURES)[number];
+/** Values of one metric's windows that are kept; a metric that accumulates everything has fewer. */
+const TREND_MEASURES_MAX = 24;
 
-/** One line: the last windows of one group, in arrays of fixed size. `NaN` is "no such window", never a number. */
+/** One line: the last windows of one group, in arrays of fixed size. */
 export interface TrendLine {
   readonly group: Labels;
   readonly name: string;
   /** Which slot each place holds; a place with another slot is empty. */
   readonly slots: Float64Array;
-  readonly values: Float64Array;
-  readonly lows: Float64Array;
-  readonly highs: Float64Array;
   readonly revisions: Float64Array;
   readonly isProvisional: Uint8Array;
+}
+
+/** One value of a line's windows. */
+export interface TrendCurve {
+  readonly line: TrendLine;
+  /** By place. `NaN` is "no such window", or that it has no such value, and never a number. */
+  readonly values: Float64Array;
   /** Greatest slot with a value, and when it was last revised; -Infinity before the first. */
   newestSlot: number;
   updatedAtMs: number;
 }
 
-/** The last minutes of one metric, a line per group, on the grid of its window's slide. Memory does not grow with time. */
+/**
+ * The last minutes of one metric, a line per group, on the grid of its window's slide, with all that its windows say, so that
+ * whatever is chosen is drawn at once. Memory does not grow with time.
+ */
 export class TrendRing {
   readonly window: WindowView;
   readonly slotCount: number;
   readonly lines: TrendLine[] = [];
-  measure: Measure | null = null;
-  hasBand = false;
+  /** The values that its windows have had, by the names of their results, in the order in which they are offered. */
+  measures: readonly string[] = [];
   /** Groups beyond TREND_LINES_MAX. */
   linesLeftOut = 0;
   /** Counts up with every value taken: tells a chart to draw again. */
   version = 0;
   #oldestSlot = Infinity;
   readonly #byGroup = new Map<string, TrendLine | null>();
+  readonly #curves = new Map<TrendLine, Map<string, TrendCurve>>();
+  readonly #noValues: Float64Array;
 
   constructor(window: WindowView) {
     this.window = window;
     const spanMs = Math.max(SPAN_MS_MIN, SLOTS_MIN * window.slideMs);
     this.slotCount = Math.min(SLOTS_MAX, Math.ceil(spanMs / window.slideMs));
+    this.#noValues = new Float64Array(this.slotCount).fill(Number.NaN);
   }
 
   get spanMs(): number {
@@ -66,29 +76,30 @@ export class TrendRing {
   put(result: WindowResult): void {
     const line = this.#lineOf(result);
     if (line === null) return;
-    this.measure ??= MEASURES.find((measure) => isFiniteNumber(result.values[measure])) ?? null;
-    if (this.measure === null) return;
     const slot = Math.floor(result.startMs / this.window.slideMs);
     const place = modulo(slot, this.slotCount);
     const heldSlot = line.slots[place] ?? -Infinity;
     if (heldSlot > slot) return;
     if (heldSlot === slot && result.revision < (line.revisions[place] ?? 0)) return;
-    const value = result.values[this.measure];
     line.slots[place] = slot;
     line.revisions[place] = result.revision;
-    line.values[place] = isFiniteNumber(value) ? value : Number.NaN;
-    const { min, max } = result.values;
-    const hasBand = this.measure === "mean" && isFiniteNumber(min) && isFiniteNumber(max);
-    line.lows[place] = hasBand ? min : Number.NaN;
-    line.highs[place] = hasBand ? max : Number.NaN;
     line.isProvisional[place] = isProvisional(result.state) ? 1 : 0;
-    this.hasBand ||= hasBand;
+    this.#putValues(line, result, slot);
     this.#oldestSlot = Math.min(this.#oldestSlot, slot);
-    if (isFiniteNumber(value) && slot >= line.newestSlot) {
-      line.newestSlot = slot;
-      line.updatedAtMs = result.updatedAtMs;
-    }
     this.version += 1;
+  }
+
+  /** One value of every line, in the order of the lines. */
+  curves(measure: string): readonly TrendCurve[] {
+    return this.lines.map(
+      (line) =>
+        this.#curves.get(line)?.get(measure) ?? {
+          line,
+          values: this.#noValues,
+          newestSlot: -Infinity,
+          updatedAtMs: -Infinity,
+        },
+    );
   }
 
   /** After a new snapshot the server's numbers rule: revisions may have begun again with a restored state. */
@@ -110,8 +121,35 @@ export class TrendRing {
   /** The newest slot that a chart at `nowMs` shows. */
   lastSlotAt(nowMs: number): number {
     let newest = Math.floor((nowMs - this.window.sizeMs) / this.window.slideMs);
-    for (const line of this.lines) newest = Math.max(newest, line.newestSlot);
+    for (const curves of this.#curves.values())
+      for (const { newestSlot } of curves.values()) newest = Math.max(newest, newestSlot);
     return newest;
+  }
+
+  #putValues(line: TrendLine, result: WindowResult, slot: number): void {
+    const place = modulo(slot, this.slotCount);
+    const curves = this.#curves.get(line) ?? new Map<string, TrendCurve>();
+    for (const { values } of curves.values()) values[place] = Number.NaN;
+    for (const [measure, value] of Object.entries(result.values)) {
+      if (!Number.isFinite(value) || !this.#keeps(measure)) continue;
+      let curve = curves.get(measure);
+      if (curve === undefined) {
+        curve = { line, values: this.#noValues.slice(), newestSlot: -Infinity, updatedAtMs: -Infinity };
+        curves.set(measure, curve);
+      }
+      curve.values[place] = value;
+      if (slot >= curve.newestSlot) {
+        curve.newestSlot = slot;
+        curve.updatedAtMs = result.updatedAtMs;
+      }
+    }
+  }
+
+  #keeps(measure: string): boolean {
+    if (this.measures.includes(measure)) return true;
+    if (!isDrawn(measure) || this.measures.length >= TREND_MEASURES_MAX) return false;
+    this.measures = [...this.measures, measure].sort(compareMeasures);
+    return true;
   }
 
   #lineOf(result: WindowResult): TrendLine | null {
@@ -130,15 +168,11 @@ export class TrendRing {
       group: result.group,
       name: this.window.by.map((label) => result.group[label] ?? "").join(" / ") || "*",
       slots: new Float64Array(this.slotCount).fill(-Infinity),
-      values: new Float64Array(this.slotCount).fill(Number.NaN),
-      lows: new Float64Array(this.slotCount).fill(Number.NaN),
-      highs: new Float64Array(this.slotCount).fill(Number.NaN),
       revisions: new Float64Array(this.slotCount),
       isProvisional: new Uint8Array(this.slotCount),
-      newestSlot: -Infinity,
-      updatedAtMs: -Infinity,
     };
     this.#byGroup.set(key, line);
+    this.#curves.set(line, new Map());
     this.lines.push(line);
     this.lines.sort((a, b) => (a.name < b.name ? -1 : 1));
     return line;
@@ -147,10 +181,6 @@ export class TrendRing {
 
 function isProvisional(state: WindowState): boolean {
   return state === "provisional";
-}
-
-function isFiniteNumber(value: number | undefined): value is number {
-  return value !== undefined && Number.isFinite(value);
 }
 
 /** Places are never negative, even for event times before 1970. */

@@ -12,24 +12,25 @@ const HEIGHT_PX = 208;
 const LIMITS_MAX = 3;
 
 /** One metric's lines. Drawn again when its ring changes or a second has passed; built again for new lines or colours. */
-export function TrendChart({ trend, styles, page, speaker }: TrendProps) {
+export function TrendChart({ trend, measure, styles, page, speaker }: TrendProps) {
   const { ring, unit, metric } = trend;
   const frame = useRef<HTMLDivElement>(null);
   const chart = useRef<{ plot: uPlot; columns: ChartColumns } | null>(null);
   const [cursorSlot, setCursorSlot] = useState<number | null>(null);
   const nowMs = page.trendNowMs.value;
-  const limits = alarmLimits(page.activeAlarms.value, metric).slice(0, LIMITS_MAX);
+  const subject = { metric, measure, window: ring.window.name };
+  const limits = alarmLimits(page.activeAlarms.value, subject).slice(0, LIMITS_MAX);
 
   // What the plot's hooks read while drawing; the same object for the plot's whole life.
-  const scene = useRef<PlotScene>({ ring, styles, nowMs, limits, speaker }).current;
-  Object.assign(scene, { ring, styles, nowMs, limits, speaker });
+  const scene = useRef<PlotScene>({ ring, measure, styles, nowMs, limits, speaker }).current;
+  Object.assign(scene, { ring, measure, styles, nowMs, limits, speaker });
 
   const colourKey = styles.map((style) => style.colour + style.shape).join();
   useLayoutEffect(() => {
     const target = frame.current;
     if (target === null) return;
     const columns = new ChartColumns(ring);
-    columns.fill(scene.nowMs);
+    columns.fill(scene.measure, scene.nowMs);
     const onCursor = (plot: uPlot) => {
       const at = plot.cursor.idx;
       setCursorSlot(
@@ -46,13 +47,13 @@ export function TrendChart({ trend, styles, page, speaker }: TrendProps) {
       plot.destroy();
       chart.current = null;
     };
-  }, [ring, ring.lines.length, ring.hasBand, colourKey, themeVersion.value]);
+  }, [ring, ring.lines.length, colourKey, themeVersion.value]);
 
-  const version = `${ring.version} ${nowMs} ${scene.limits.join()}`;
+  const version = `${ring.version} ${measure} ${nowMs} ${scene.limits.join()}`;
   useLayoutEffect(() => {
     if (chart.current === null) return;
     const { plot, columns } = chart.current;
-    columns.fill(nowMs);
+    columns.fill(measure, nowMs);
     plot.setData([columns.times, ...columns.columns]);
   }, [version]);
 
@@ -71,6 +72,7 @@ export function TrendChart({ trend, styles, page, speaker }: TrendProps) {
     <>
       <TrendLegend
         ring={ring}
+        measure={measure}
         unit={unit}
         styles={styles}
         nowMs={nowMs}

@@ -1,35 +1,41 @@
 import { latestValue } from "../model/trend-gaps.ts";
-import type { TrendLine, TrendRing } from "../model/trend-ring.ts";
+import { measureUnit } from "../model/measure.ts";
+import type { TrendCurve, TrendRing } from "../model/trend-ring.ts";
+import { measureNumber, measureText } from "../text/measure-text.ts";
 import type { Speaker } from "../text/speaker.ts";
 import type { LineStyle } from "./line-style.ts";
 
-interface TrendLegendProps {
+interface LegendScope {
   readonly ring: TrendRing;
+  readonly measure: string;
   readonly unit: string;
+  readonly speaker: Speaker;
+}
+
+interface TrendLegendProps extends LegendScope {
   readonly styles: readonly LineStyle[];
   readonly nowMs: number;
   /** The slot under the cursor: its values instead of the latest ones. */
   readonly cursorSlot: number | null;
-  readonly speaker: Speaker;
 }
 
 /** The latest value of every line, big, with its age; a stale one is a dash that remembers. */
-export function TrendLegend({ ring, unit, styles, nowMs, cursorSlot, speaker }: TrendLegendProps) {
+export function TrendLegend({ styles, nowMs, cursorSlot, ...scope }: TrendLegendProps) {
+  const { ring, measure, unit } = scope;
   return (
     <ul class={`latest ${ring.lines.length > 4 ? "is-many" : ""}`}>
-      {ring.lines.map((line, at) => {
+      {ring.curves(measure).map((curve, at) => {
+        const { name } = curve.line;
         const reading =
-          cursorSlot === null
-            ? latestReading(ring, line, nowMs, speaker, unit)
-            : cursorReading(ring, line, cursorSlot, speaker);
+          cursorSlot === null ? latestReading(curve, nowMs, scope) : cursorReading(curve, cursorSlot, scope);
         return (
-          <li key={line.name} class={reading.isStale ? "is-stale" : ""} title={reading.hint}>
+          <li key={name} class={reading.isStale ? "is-stale" : ""} title={reading.hint}>
             <span class="name">
-              <LineSign style={styles[at]} isHollow={reading.isProvisional} /> {line.name}
+              <LineSign style={styles[at]} isHollow={reading.isProvisional} /> {name}
             </span>
             <b>
               {reading.value}
-              <small> {unit}</small>
+              <small> {measureUnit(measure, unit)}</small>
             </b>
             <span class="age">{reading.detail}</span>
           </li>
@@ -48,33 +54,36 @@ interface LegendReading {
 }
 
 function latestReading(
-  ring: TrendRing,
-  line: TrendLine,
+  curve: TrendCurve,
   nowMs: number,
-  speaker: Speaker,
-  unit: string,
+  { ring, measure, unit, speaker }: LegendScope,
 ): LegendReading {
-  const latest = latestValue(ring, line, nowMs);
+  const latest = latestValue(ring, curve, nowMs);
   if (latest === null)
     return { value: "–", detail: speaker.text("trends.noData"), isStale: true, isProvisional: false };
   if (latest.isStale) {
-    const hint = speaker.text("trends.lastKnown", { value: `${speaker.value(latest.value)} ${unit}` });
+    const value = measureText(latest.value, { measure, unit, speaker });
+    const hint = speaker.text("trends.lastKnown", { value });
     const detail = speaker.text("trends.noDataFor", { age: speaker.age(latest.ageMs) });
     return { value: "–", detail, hint, isStale: true, isProvisional: false };
   }
   const age = speaker.text("trends.ago", { age: speaker.age(latest.ageMs) });
   return {
-    value: speaker.value(latest.value),
+    value: measureNumber(latest.value, measure, speaker),
     detail: latest.isProvisional ? `${age} · ${speaker.text("trends.provisional")}` : age,
     isStale: false,
     isProvisional: latest.isProvisional,
   };
 }
 
-function cursorReading(ring: TrendRing, line: TrendLine, slot: number, speaker: Speaker): LegendReading {
+function cursorReading(
+  curve: TrendCurve,
+  slot: number,
+  { ring, measure, speaker }: LegendScope,
+): LegendReading {
   const detail = speaker.text("trends.at", { time: speaker.time(ring.timeOfSlotMs(slot)) });
-  const place = ring.placeOf(line, slot);
-  const value = line.values[place];
+  const place = ring.placeOf(curve.line, slot);
+  const value = curve.values[place];
   if (place < 0 || value === undefined || Number.isNaN(value)) {
     return {
       value: "–",
@@ -83,9 +92,9 @@ function cursorReading(ring: TrendRing, line: TrendLine, slot: number, speaker: 
       isProvisional: false,
     };
   }
-  const isProvisional = line.isProvisional[place] === 1;
+  const isProvisional = curve.line.isProvisional[place] === 1;
   return {
-    value: speaker.value(value),
+    value: measureNumber(value, measure, speaker),
     detail: isProvisional ? `${detail} · ${speaker.text("trends.provisional")}` : detail,
     isStale: false,
     isProvisional,

@@ -1,8 +1,11 @@
 import type { Trend } from "../live-page.ts";
+import { shownMeasure } from "../model/shown-measure.ts";
 import { latestValue } from "../model/trend-gaps.ts";
+import { measureName, measureText } from "../text/measure-text.ts";
 import type { Speaker } from "../text/speaker.ts";
 import { lineStyle } from "./line-style.ts";
 import type { LineStyle } from "./line-style.ts";
+import { chosenMeasures, MeasureChoice } from "./measure-choice.tsx";
 import { tables, toggleTable } from "./page-keys.ts";
 import type { PanelProps } from "./page.tsx";
 import { TrendChart } from "./trend-chart.tsx";
@@ -32,6 +35,8 @@ export function TrendPanel({ page, speaker }: PanelProps) {
 
 export interface TrendProps extends PanelProps {
   readonly trend: Trend;
+  /** Which of the windows' values is shown. */
+  readonly measure: string;
   /** One per line of the ring, in its order. */
   readonly styles: readonly LineStyle[];
 }
@@ -41,6 +46,10 @@ function TrendCard({ trend, page, speaker }: PanelProps & { readonly trend: Tren
   void page.trendVersion.value;
   const nowMs = page.trendNowMs.value;
   const { ring, metric } = trend;
+  const measure = shownMeasure(ring.measures, {
+    chosen: chosenMeasures.value.get(metric),
+    isOfRecords: page.recordMetrics.value.has(metric),
+  });
   const isTable = tables.value.has(metric);
   const sites = siteNames(page.trends.value);
   const styles = ring.lines.map((line) => lineStyle(sites.indexOf(line.name)));
@@ -50,11 +59,14 @@ function TrendCard({ trend, page, speaker }: PanelProps & { readonly trend: Tren
       tabIndex={0}
       data-testid={`chart-${metric}`}
       data-metric={metric}
-      aria-label={summary(trend, nowMs, speaker)}
+      aria-label={summary({ trend, measure, nowMs, speaker })}
     >
       <figcaption>
         <h3>{metric}</h3>
-        <span class="note">{sourceText(trend, speaker)}</span>
+        {measure !== null && (
+          <MeasureChoice metric={metric} measures={ring.measures} shown={measure} speaker={speaker} />
+        )}
+        <span class="note">{sourceText(trend, measure, speaker)}</span>
         <button
           type="button"
           class="quiet"
@@ -65,12 +77,12 @@ function TrendCard({ trend, page, speaker }: PanelProps & { readonly trend: Tren
           {speaker.text(isTable ? "action.viewChart" : "action.viewTable")}
         </button>
       </figcaption>
-      {ring.lines.length === 0 ? (
+      {measure === null ? (
         <p class="empty">{speaker.text("trends.waiting")}</p>
       ) : isTable ? (
-        <TrendTable trend={trend} styles={styles} page={page} speaker={speaker} />
+        <TrendTable trend={trend} measure={measure} styles={styles} page={page} speaker={speaker} />
       ) : (
-        <TrendChart trend={trend} styles={styles} page={page} speaker={speaker} />
+        <TrendChart trend={trend} measure={measure} styles={styles} page={page} speaker={speaker} />
       )}
     </figure>
   );
@@ -81,27 +93,38 @@ function siteNames(trends: readonly Trend[]): readonly string[] {
   return [...new Set(trends.flatMap((trend) => trend.ring.lines.map((line) => line.name)))].sort();
 }
 
-function sourceText({ ring }: Trend, speaker: Speaker): string {
+function sourceText({ ring }: Trend, measure: string | null, speaker: Speaker): string {
   const { sizeMs, slideMs } = ring.window;
-  if (ring.measure === null) return speaker.text("trends.sourceUnknown", { size: speaker.duration(sizeMs) });
   const source = speaker.text(slideMs === sizeMs ? "trends.source" : "trends.sourceSliding", {
-    measure: speaker.text(`measure.${ring.measure}`),
     size: speaker.duration(sizeMs),
     slide: speaker.duration(slideMs),
   });
+  const hasBand = measure === "mean" && ring.measures.includes("min") && ring.measures.includes("max");
   const leftOut =
     ring.linesLeftOut > 0 ? [speaker.text("trends.linesLeftOut", { count: ring.linesLeftOut })] : [];
-  return [source, ...(ring.hasBand ? [speaker.text("trends.band")] : []), ...leftOut].join(" · ");
+  return [source, ...(hasBand ? [speaker.text("trends.band")] : []), ...leftOut].join(" · ");
 }
 
-function summary({ metric, unit, ring }: Trend, nowMs: number, speaker: Speaker): string {
-  const lines = ring.lines.map((line) => {
-    const latest = latestValue(ring, line, nowMs);
+interface SummaryRequest {
+  readonly trend: Trend;
+  readonly measure: string | null;
+  readonly nowMs: number;
+  readonly speaker: Speaker;
+}
+
+function summary({ trend: { metric, unit, ring }, measure, nowMs, speaker }: SummaryRequest): string {
+  if (measure === null) return metric;
+  const lines = ring.curves(measure).map((curve) => {
+    const latest = latestValue(ring, curve, nowMs);
     const value =
       latest === null || latest.isStale
         ? speaker.text("trends.noData")
-        : `${speaker.value(latest.value)} ${unit}`;
-    return `${line.name} ${value}`;
+        : measureText(latest.value, { measure, unit, speaker });
+    return `${curve.line.name} ${value}`;
   });
-  return speaker.text("trends.summary", { metric, lines: lines.join(", ") });
+  return speaker.text("trends.summary", {
+    metric,
+    measure: measureName(measure, speaker),
+    lines: lines.join(", "),
+  });
 }

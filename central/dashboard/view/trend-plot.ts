@@ -9,9 +9,10 @@ import type { LineStyle } from "./line-style.ts";
 /** What a plot shows beside its columns. Kept up to date by the chart, read while drawing. */
 export interface PlotScene {
   ring: TrendRing;
+  measure: string;
   styles: readonly LineStyle[];
   nowMs: number;
-  /** Limits of the alarms that are active on this metric. */
+  /** Limits that what is shown is compared with, of the alarms that are active. */
   limits: readonly number[];
   speaker: Speaker;
 }
@@ -32,6 +33,7 @@ const TIME_STEPS_SECONDS = [
   1, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400,
 ];
 const NAME_WIDTH_PX_MAX = 96;
+const AXIS_WIDTH_PX_MIN = 46;
 
 /** Options of one chart: lines with bands, hatched gaps, limits, and the lines' names at their ends. */
 export function plotOptions({ scene, widthPx, heightPx, onCursor }: PlotRequest): uPlot.Options {
@@ -71,7 +73,8 @@ export function plotOptions({ scene, widthPx, heightPx, onCursor }: PlotRequest)
       {
         stroke: colours.quiet,
         font: FONT,
-        size: 46,
+        // uPlot asks for it again when the numbers become longer or shorter.
+        size: (_plot, values) => axisWidthPx(values),
         gap: 6,
         space: 36,
         grid: { stroke: colours.grid, width: 1 },
@@ -199,14 +202,14 @@ function drawGaps(plot: uPlot, scene: PlotScene, colours: ChartColours): void {
   ctx.font = scaledFont(scale);
   ctx.textBaseline = "top";
   let row = 0;
-  scene.ring.lines.forEach((line) => {
+  scene.ring.curves(scene.measure).forEach((curve) => {
     let isNamed = false;
-    for (const gap of trendGaps(scene.ring, line, scene.nowMs)) {
+    for (const gap of trendGaps(scene.ring, curve, scene.nowMs)) {
       const left = Math.max(box.left, plot.valToPos(gap.startMs / 1_000, "x", true));
       const right = Math.min(box.left + box.width, plot.valToPos(gap.endMs / 1_000, "x", true));
       if (right - left < scale) continue;
       hatch(ctx, { left, top: box.top, width: right - left, height: box.height }, colours, scale);
-      const name = plainText(line.name);
+      const name = plainText(curve.line.name);
       const text = [`${name}: ${scene.speaker.text("trends.noData")}`, name].find(
         (words) => ctx.measureText(words).width + 14 * scale < right - left,
       );
@@ -294,12 +297,13 @@ function drawNames(
   const { ctx } = plot;
   const box = plot.bbox;
   const scale = devicePixelRatio;
-  const ends = scene.ring.lines.flatMap((line, at) => {
-    const place = scene.ring.placeOf(line, line.newestSlot);
-    const value = line.values[place];
+  const ends = scene.ring.curves(scene.measure).flatMap((curve, at) => {
+    const { line } = curve;
+    const place = scene.ring.placeOf(line, curve.newestSlot);
+    const value = curve.values[place];
     const style = scene.styles[at];
     if (place < 0 || value === undefined || Number.isNaN(value) || style === undefined) return [];
-    const x = plot.valToPos(scene.ring.timeOfSlotMs(line.newestSlot) / 1_000, "x", true);
+    const x = plot.valToPos(scene.ring.timeOfSlotMs(curve.newestSlot) / 1_000, "x", true);
     const y = plot.valToPos(value, "y", true);
     const isHollow = line.isProvisional[place] === 1;
     return x < box.left
@@ -367,6 +371,12 @@ function shapePath(end: LineEnd, size: number): Path2D {
 
 function scaledFont(scale: number): string {
   return FONT.replace("11px", `${11 * scale}px`);
+}
+
+/** Sums may have many digits. */
+function axisWidthPx(values: readonly string[] | null): number {
+  const longest = Math.max(0, ...(values ?? []).map((text) => text.length));
+  return Math.max(AXIS_WIDTH_PX_MIN, 12 + longest * 6.5);
 }
 
 function nameWidthPx({ ring }: PlotScene): number {

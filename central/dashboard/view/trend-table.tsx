@@ -1,4 +1,6 @@
-import type { TrendLine, TrendRing } from "../model/trend-ring.ts";
+import { measureUnit } from "../model/measure.ts";
+import type { TrendCurve, TrendRing } from "../model/trend-ring.ts";
+import { measureNumber } from "../text/measure-text.ts";
 import type { Speaker } from "../text/speaker.ts";
 import { LineSign } from "./trend-legend.tsx";
 import type { TrendProps } from "./trend-panel.tsx";
@@ -6,8 +8,9 @@ import type { TrendProps } from "./trend-panel.tsx";
 const ROWS = 15;
 
 /** The same numbers as the chart, for eyes and ears that prefer a table. Newest first. */
-export function TrendTable({ trend, styles, page, speaker }: TrendProps) {
+export function TrendTable({ trend, measure, styles, page, speaker }: TrendProps) {
   const { ring } = trend;
+  const curves = ring.curves(measure);
   const lastSlot = ring.lastSlotAt(page.trendNowMs.value);
   return (
     <div class="trend-table">
@@ -26,9 +29,16 @@ export function TrendTable({ trend, styles, page, speaker }: TrendProps) {
           {Array.from({ length: ROWS }, (_, at) => lastSlot - at).map((slot) => (
             <tr key={slot}>
               <th scope="row">{speaker.time(ring.timeOfSlotMs(slot))}</th>
-              {ring.lines.map((line) => (
-                <td key={line.name} class="number">
-                  <SlotValue ring={ring} line={line} slot={slot} unit={trend.unit} speaker={speaker} />
+              {curves.map((curve) => (
+                <td key={curve.line.name} class="number">
+                  <SlotValue
+                    ring={ring}
+                    curve={curve}
+                    slot={slot}
+                    measure={measure}
+                    unit={trend.unit}
+                    speaker={speaker}
+                  />
                 </td>
               ))}
             </tr>
@@ -41,21 +51,22 @@ export function TrendTable({ trend, styles, page, speaker }: TrendProps) {
 
 interface SlotValueProps {
   readonly ring: TrendRing;
-  readonly line: TrendLine;
+  readonly curve: TrendCurve;
   readonly slot: number;
+  readonly measure: string;
   readonly unit: string;
   readonly speaker: Speaker;
 }
 
-function SlotValue({ ring, line, slot, unit, speaker }: SlotValueProps) {
-  const place = ring.placeOf(line, slot);
-  const value = line.values[place];
+function SlotValue({ ring, curve, slot, measure, unit, speaker }: SlotValueProps) {
+  const place = ring.placeOf(curve.line, slot);
+  const value = curve.values[place];
   if (place < 0 || value === undefined || Number.isNaN(value))
     return <i class="absent">{speaker.text("trends.noData")}</i>;
   return (
     <>
-      {line.isProvisional[place] === 1 && <small>{speaker.text("trends.provisional")} </small>}
-      {speaker.value(value)} <small>{unit}</small>
+      {curve.line.isProvisional[place] === 1 && <small>{speaker.text("trends.provisional")} </small>}
+      {measureNumber(value, measure, speaker)} <small>{measureUnit(measure, unit)}</small>
     </>
   );
 }

@@ -3,16 +3,23 @@ import type { WindowResult, WindowState } from "@millrace/stream";
 import { labelsKey } from "@millrace/stream";
 import { attendance } from "../model/attendance.ts";
 import { resultKey } from "../model/live-state.ts";
+import { windowColumns } from "../model/window-columns.ts";
+import type { WindowColumns } from "../model/window-columns.ts";
 import type { TextKey } from "../text/dictionary.ts";
+import { measureNumber } from "../text/measure-text.ts";
 import { nameList } from "../text/name-list.ts";
 import type { Speaker } from "../text/speaker.ts";
 import { LabelList } from "./label-list.tsx";
+import { OtherValues } from "./other-values.tsx";
 import type { PanelProps } from "./page.tsx";
 
 const ROWS_SHOWN = 12;
 const ROWS_EXPANDED = 120;
 /** One mark per agent up to here, a plain bar beyond. */
 const AGENT_MARKS_MAX = 16;
+
+/** Columns in which the unit is said; it is that of their neighbours too. */
+const WITH_UNIT: ReadonlySet<string> = new Set(["sum", "mean"]);
 
 /** The newest windows: one row per window and group, or the history of one window. */
 export function WindowPanel({ page, speaker }: PanelProps) {
@@ -26,6 +33,7 @@ export function WindowPanel({ page, speaker }: PanelProps) {
       ? [...windows.values()].flatMap((results) => latestPerGroup(results, nowMs))
       : (windows.get(chosen) ?? []);
   const shown = rows.slice(0, isExpanded ? ROWS_EXPANDED : ROWS_SHOWN);
+  const columns = windowColumns(shown);
   const tabs = [null, ...windows.keys()];
   return (
     <section class="panel windows" id="windows" tabIndex={-1} aria-labelledby="windows-title">
@@ -58,18 +66,12 @@ export function WindowPanel({ page, speaker }: PanelProps) {
               <th role="columnheader">{speaker.text("windows.window")}</th>
               <th role="columnheader">{speaker.text("windows.group")}</th>
               <th role="columnheader">{speaker.text("windows.start")}</th>
-              <th role="columnheader" class="number">
-                {speaker.text("windows.count")}
-              </th>
-              <th role="columnheader" class="number">
-                {speaker.text("windows.mean")}
-              </th>
-              <th role="columnheader" class="number">
-                {speaker.text("windows.min")}
-              </th>
-              <th role="columnheader" class="number">
-                {speaker.text("windows.max")}
-              </th>
+              {columns.measures.map((measure) => (
+                <th key={measure} role="columnheader" class="number">
+                  {speaker.text(`windows.${measure}`)}
+                </th>
+              ))}
+              {columns.hasOthers && <th role="columnheader">{speaker.text("windows.others")}</th>}
               <th role="columnheader">{speaker.text("windows.state")}</th>
               <th role="columnheader">{speaker.text("windows.completeness")}</th>
               <th role="columnheader" class="number">
@@ -79,7 +81,13 @@ export function WindowPanel({ page, speaker }: PanelProps) {
           </thead>
           <tbody role="rowgroup">
             {shown.map((result) => (
-              <WindowRow key={resultKey(result)} result={result} page={page} speaker={speaker} />
+              <WindowRow
+                key={resultKey(result)}
+                result={result}
+                columns={columns}
+                page={page}
+                speaker={speaker}
+              />
             ))}
           </tbody>
         </table>
@@ -111,7 +119,12 @@ function latestPerGroup(results: readonly WindowResult[], nowMs: number): Window
   return [...latest.values()];
 }
 
-function WindowRow({ result, page, speaker }: PanelProps & { readonly result: WindowResult }) {
+interface WindowRowProps extends PanelProps {
+  readonly result: WindowResult;
+  readonly columns: WindowColumns;
+}
+
+function WindowRow({ result, columns, page, speaker }: WindowRowProps) {
   const { values, beside } = result;
   const unit = page.pipeline.value.metrics.find((metric) => metric.name === result.metric)?.unit ?? "";
   const besideCount = beside.uncertain + beside.bad + beside.undeduplicated;
@@ -137,28 +150,27 @@ function WindowRow({ result, page, speaker }: PanelProps & { readonly result: Wi
         {speaker.begin(result.startMs, { lastsMs: result.endMs - result.startMs, nowMs: page.nowMs.value })}{" "}
         <small>{speaker.duration(result.endMs - result.startMs)}</small>
       </td>
-      <NumberCell label={speaker.text("windows.count")} text={amount(values["count"], speaker, "count")}>
-        {besideCount > 0 && (
-          <small class="beside" title={speaker.text("windows.besideHint", { ...beside })}>
-            {speaker.text("windows.beside", { count: besideCount })}
-          </small>
-        )}
-      </NumberCell>
-      {values["mean"] === undefined && values["sum"] !== undefined ? (
-        <NumberCell
-          label={speaker.text("windows.sum")}
-          text={`Σ ${amount(values["sum"], speaker, "value")}`}
-          unit={unit}
-        />
-      ) : (
-        <NumberCell
-          label={speaker.text("windows.mean")}
-          text={amount(values["mean"], speaker, "value")}
-          unit={unit}
-        />
+      {columns.measures.map((measure) => (
+        <td
+          key={measure}
+          role="cell"
+          class={`number ${values[measure] === undefined ? "is-absent" : ""}`}
+          data-label={speaker.text(`windows.${measure}`)}
+        >
+          {measure === "count" && besideCount > 0 && (
+            <small class="beside" title={speaker.text("windows.besideHint", { ...beside })}>
+              {speaker.text("windows.beside", { count: besideCount })}
+            </small>
+          )}
+          {amount(values[measure], measure, speaker)}
+          {WITH_UNIT.has(measure) && values[measure] !== undefined && unit !== "" && <small> {unit}</small>}
+        </td>
+      ))}
+      {columns.hasOthers && (
+        <td role="cell" class="others">
+          <OtherValues result={result} unit={unit} speaker={speaker} />
+        </td>
       )}
-      <NumberCell label={speaker.text("windows.min")} text={amount(values["min"], speaker, "value")} />
-      <NumberCell label={speaker.text("windows.max")} text={amount(values["max"], speaker, "value")} />
       <td role="cell" class="state" title={speaker.text(`windows.stateHint.${result.state}`)}>
         <StateSign state={result.state} /> {speaker.text(`windows.state.${result.state}`)}
       </td>
@@ -177,25 +189,8 @@ function WindowRow({ result, page, speaker }: PanelProps & { readonly result: Wi
   );
 }
 
-interface NumberCellProps {
-  readonly label: string;
-  readonly text: string;
-  readonly unit?: string;
-  readonly children?: preact.ComponentChildren;
-}
-
-function NumberCell({ label, text, unit, children }: NumberCellProps) {
-  return (
-    <td role="cell" class="number" data-label={label}>
-      {children}
-      {text}
-      {unit !== undefined && unit !== "" && text !== "–" && <small> {unit}</small>}
-    </td>
-  );
-}
-
-function amount(value: number | undefined, speaker: Speaker, kind: "count" | "value"): string {
-  return value === undefined ? "–" : speaker[kind](value);
+function amount(value: number | undefined, measure: string, speaker: Speaker): string {
+  return value === undefined ? "–" : measureNumber(value, measure, speaker);
 }
 
 /** Hollow and dashed: open. Half: complete, may be revised. Solid square: final. */
