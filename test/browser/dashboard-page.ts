@@ -137,6 +137,66 @@ export class DashboardPage {
     };
   }
 
+  /** The values that a metric's chart offers, by their names on the page; the chosen one first. */
+  async measures(metric: string): Promise<string[]> {
+    const options = await this.#choice(metric).locator("option").all();
+    const names = await Promise.all(options.map((option) => option.innerText()));
+    const chosen = await this.#choice(metric).locator("option:checked").innerText();
+    return [chosen, ...names.filter((name) => name !== chosen)];
+  }
+
+  async chooseMeasure(metric: string, name: string): Promise<void> {
+    await this.#choice(metric).selectOption({ label: name });
+  }
+
+  /** By a letter, as one finds it from the keyboard; whether the choice has kept the focus. */
+  async typeMeasure(metric: string, letter: string): Promise<boolean> {
+    await this.#choice(metric).focus();
+    await this.#page.keyboard.press(letter);
+    return (await this.#choice(metric).and(this.#page.locator(":focus")).count()) === 1;
+  }
+
+  /** What the chart is called for those who do not see it: its lines and their latest values. */
+  async summary(metric: string): Promise<string> {
+    return (await this.#chart(metric).getAttribute("aria-label")) ?? "";
+  }
+
+  /** How many points of a chart have a colour of the page, such as `--line-1`. */
+  pixelsOf(metric: string, colour: string): Promise<number> {
+    const canvas = this.#chart(metric).locator("canvas");
+    return canvas.evaluate((drawn, property) => {
+      const styles = drawn.ownerDocument.defaultView.getComputedStyle(drawn);
+      const hex: string = styles.getPropertyValue(property).trim();
+      const wanted = [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
+      const { data } = drawn.getContext("2d").getImageData(0, 0, drawn.width, drawn.height);
+      let count = 0;
+      for (let at = 0; at < data.length; at += 4)
+        if (wanted.every((value, part) => data[at + part] === value)) count += 1;
+      return count;
+    }, colour);
+  }
+
+  reload(): Promise<unknown> {
+    return this.#page.reload();
+  }
+
+  async chooseWindow(name: string): Promise<void> {
+    await this.#page.locator("#windows .tabs").getByRole("button", { name, exact: true }).click();
+  }
+
+  /** The table of windows: what stands in each row, by the heads of the columns. */
+  async windows(): Promise<Record<string, string>[]> {
+    const heads = await this.#page.locator("#windows thead th").allInnerTexts();
+    const rows = await this.#byId("window-row").evaluateAll((all) =>
+      all.map((row) => [...row.querySelectorAll("td")].map(({ innerText }) => innerText)),
+    );
+    return rows.map((cells) =>
+      Object.fromEntries(
+        heads.map((head, at) => [head.trim(), (cells[at] ?? "").replaceAll(/\s+/g, " ").trim()]),
+      ),
+    );
+  }
+
   async showTable(metric: string): Promise<void> {
     const button = this.#chart(metric).locator("figcaption button");
     if ((await button.getAttribute("aria-pressed")) === "false") await button.click();
@@ -191,6 +251,10 @@ export class DashboardPage {
 
   async screenshot(path: string): Promise<void> {
     await this.#page.screenshot({ path, fullPage: true });
+  }
+
+  #choice(metric: string): Locator {
+    return this.#chart(metric).locator("select");
   }
 
   #chart(metric: string): Locator {

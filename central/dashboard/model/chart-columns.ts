@@ -37,7 +37,7 @@ export class ChartColumns {
    */
   fill(measure: string, nowMs: number): void {
     const ring = this.#ring;
-    this.firstSlot = ring.lastSlotAt(nowMs) - ring.slotCount + 1;
+    this.firstSlot = ring.lastSlotAt(measure, nowMs) - ring.slotCount + 1;
     for (let row = 0; row < ring.slotCount; row++)
       this.times[row] = ring.timeOfSlotMs(this.firstSlot + row) / 1_000;
     const curves = ring.curves(measure);
@@ -51,7 +51,6 @@ export class ChartColumns {
   }
 
   #fillLine(base: number, { curve, low: lows, high: highs }: DrawnCurve): void {
-    const { line } = curve;
     const ring = this.#ring;
     const low = this.columns[base + LOW] ?? [];
     const high = this.columns[base + HIGH] ?? [];
@@ -59,11 +58,11 @@ export class ChartColumns {
     const dashed = this.columns[base + DASHED] ?? [];
     let wasProvisional = false;
     for (let row = 0; row < ring.slotCount; row++) {
-      const place = ring.placeOf(line, this.firstSlot + row);
-      const value = place < 0 ? null : orNull(curve.values[place]);
-      const isProvisional = value !== null && line.isProvisional[place] === 1;
-      low[row] = value === null ? null : orNull(lows?.values[place]);
-      high[row] = value === null ? null : orNull(highs?.values[place]);
+      const slot = this.firstSlot + row;
+      const value = ring.valueAt(curve, slot);
+      const isProvisional = value !== null && ring.isProvisionalAt(curve.line, slot);
+      low[row] = lows === undefined ? null : ring.valueAt(lows, slot);
+      high[row] = highs === undefined ? null : ring.valueAt(highs, slot);
       solid[row] = isProvisional ? null : value;
       // The dashed line reaches to its complete neighbours, so that only a missing window is a hole.
       dashed[row] = isProvisional || wasProvisional ? value : null;
@@ -71,8 +70,4 @@ export class ChartColumns {
       wasProvisional = isProvisional;
     }
   }
-}
-
-function orNull(value: number | undefined): number | null {
-  return value === undefined || Number.isNaN(value) ? null : value;
 }

@@ -29,6 +29,7 @@ const COUNTED = new Set(["count", "distinct", "topCount"]);
 const LEVELS = new Set(["mean", "min", "max", "first", "last", "timeMean"]);
 const DIFFERENCES = new Set(["sum", "range", "stddev", "increase", "distance"]);
 const QUANTILE = /^p\d+$/;
+const TOTALS = new Set(["count", "sum", "increase", "distance", "distinct", "topCount"]);
 /** They say how good other values are. */
 const ERRORS = new Set(["distinctError", "topErrorMax", "inexact"]);
 const BUCKET = /^le_/;
@@ -50,6 +51,11 @@ export function isLevel(name: string): boolean {
 /** Whether it counts something: whole, without a unit. */
 export function isCounted(name: string): boolean {
   return COUNTED.has(name) || BUCKET.test(name);
+}
+
+/** Whether it grows for as long as its window is open: before the window's end it is a part of what it will be. */
+export function isTotal(name: string): boolean {
+  return TOTALS.has(name);
 }
 
 /** What stands behind its values, by the unit of the metric; "" for plain numbers. */

@@ -18,13 +18,13 @@ export interface TrendGap {
  */
 export function trendGaps(ring: TrendRing, curve: TrendCurve, nowMs: number): readonly TrendGap[] {
   const { slideMs } = ring.window;
-  const lastSlot = ring.lastSlotAt(nowMs);
+  const lastSlot = ring.lastSlotAt(curve.measure, nowMs);
   const firstSlot = lastSlot - ring.slotCount + 1;
   const gaps: TrendGap[] = [];
-  let previousSlot = curve.newestSlot < firstSlot ? curve.newestSlot : -Infinity;
+  const newestSlot = ring.newestSlotAt(curve, nowMs);
+  let previousSlot = newestSlot < firstSlot ? newestSlot : -Infinity;
   for (let slot = firstSlot; slot <= lastSlot; slot++) {
-    const place = ring.placeOf(curve.line, slot);
-    if (place < 0 || Number.isNaN(curve.values[place])) continue;
+    if (ring.valueAt(curve, slot) === null) continue;
     if (previousSlot > -Infinity && slot - previousSlot > 1) {
       gaps.push({
         startMs: ring.timeOfSlotMs(previousSlot),
@@ -58,14 +58,15 @@ export interface LatestValue {
 
 /** The newest value of a curve, and how old it is. `null` before the first, or when it has left the ring. */
 export function latestValue(ring: TrendRing, curve: TrendCurve, nowMs: number): LatestValue | null {
-  const place = ring.placeOf(curve.line, curve.newestSlot);
-  const value = curve.values[place];
-  if (place < 0 || value === undefined || Number.isNaN(value)) return null;
-  const knownAtMs = Math.min(ring.timeOfSlotMs(curve.newestSlot), curve.updatedAtMs);
+  const slot = ring.newestSlotAt(curve, nowMs);
+  const value = ring.valueAt(curve, slot);
+  if (value === null) return null;
+  const endMs = ring.timeOfSlotMs(slot);
+  const knownAtMs = slot === curve.newestSlot ? Math.min(endMs, curve.updatedAtMs) : endMs;
   const ageMs = Math.max(0, nowMs - knownAtMs);
   return {
     value,
-    isProvisional: curve.line.isProvisional[place] === 1,
+    isProvisional: ring.isProvisionalAt(curve.line, slot),
     ageMs,
     isStale: ageMs > silenceMsMax(ring),
   };

@@ -201,6 +201,37 @@ describe("values", () => {
     expect(latestValue(ring, curveOf(ring, "count"), at(6))?.value).toBe(0);
   });
 
+  test("a total of a window that has not ended is none yet; a level is", () => {
+    const open = { state: "provisional", updatedAtMs: at(12) } as const;
+    const { ring } = ringOf(
+      orders(0, { sum: 50, mean: 5 }),
+      orders(1, { sum: 60, mean: 6 }),
+      result(2, undefined, { ...open, values: { sum: 7, mean: 7 } }),
+    );
+    const latest = (measure: string, nowMs: number) =>
+      latestValue(ring, curveOf(ring, measure), nowMs)?.value;
+    expect([latest("sum", at(12)), latest("mean", at(12))]).toEqual([60, 7]);
+    expect([latest("sum", at(15)), latest("mean", at(15))]).toEqual([7, 7]);
+    const columns = new ChartColumns(ring);
+    const drawn = (measure: string, nowMs: number) => {
+      columns.fill(measure, nowMs);
+      return [columns.columns[SOLID]?.slice(-2), columns.columns[DASHED]?.slice(-2)];
+    };
+    expect(drawn("sum", at(12))).toEqual([
+      [50, 60],
+      [null, null],
+    ]);
+    expect(drawn("sum", at(15))).toEqual([
+      [60, null],
+      [60, 7],
+    ]);
+    expect(drawn("mean", at(12))).toEqual([
+      [6, null],
+      [6, 7],
+    ]);
+    expect(gapsAt(at(12), { ring, curve: curveOf(ring, "sum") })).toEqual([]);
+  });
+
   test("they are bounded", () => {
     const names = Array.from({ length: 100 }, (_, n) => [`v${n}`, n] as const);
     expect(ringOf(orders(0, Object.fromEntries(names))).ring.measures).toHaveLength(24);

@@ -1,7 +1,7 @@
 import { labelsKey } from "@millrace/stream";
 import type { Labels, WindowResult, WindowState } from "@millrace/stream";
 import type { WindowView } from "../feed/live-frames.ts";
-import { compareMeasures, isDrawn } from "./measure.ts";
+import { compareMeasures, isDrawn, isTotal } from "./measure.ts";
 
 const SPAN_MS_MIN = 5 * 60_000;
 const SLOTS_MIN = 60;
@@ -27,6 +27,7 @@ export interface TrendLine {
 
 /** One value of a line's windows. */
 export interface TrendCurve {
+  readonly measure: string;
   readonly line: TrendLine;
   /** By place. `NaN` is "no such window", or that it has no such value, and never a number. */
   readonly values: Float64Array;
@@ -92,13 +93,7 @@ export class TrendRing {
   /** One value of every line, in the order of the lines. */
   curves(measure: string): readonly TrendCurve[] {
     return this.lines.map(
-      (line) =>
-        this.#curves.get(line)?.get(measure) ?? {
-          line,
-          values: this.#noValues,
-          newestSlot: -Infinity,
-          updatedAtMs: -Infinity,
-        },
+      (line) => this.#curves.get(line)?.get(measure) ?? newCurve({ measure, line, values: this.#noValues }),
     );
   }
 
@@ -113,17 +108,36 @@ export class TrendRing {
     return line.slots[place] === slot ? place : -1;
   }
 
+  isProvisionalAt(line: TrendLine, slot: number): boolean {
+    return line.isProvisional[this.placeOf(line, slot)] === 1;
+  }
+
   /** Where a slot's value is drawn: the window's end, when it could first be known. */
   timeOfSlotMs(slot: number): number {
     return slot * this.window.slideMs + this.window.sizeMs;
   }
 
-  /** The newest slot that a chart at `nowMs` shows. */
-  lastSlotAt(nowMs: number): number {
-    let newest = Math.floor((nowMs - this.window.sizeMs) / this.window.slideMs);
-    for (const curves of this.#curves.values())
-      for (const { newestSlot } of curves.values()) newest = Math.max(newest, newestSlot);
-    return newest;
+  /** The newest slot that a chart of this value shows at `nowMs`: of totals none that has not ended, they would fall and rise. */
+  lastSlotAt(measure: string, nowMs: number): number {
+    const lastEnded = Math.floor((nowMs - this.window.sizeMs) / this.window.slideMs);
+    if (isTotal(measure)) return lastEnded;
+    return Math.max(lastEnded, ...this.curves(measure).map(({ newestSlot }) => newestSlot));
+  }
+
+  /** The newest slot of a curve that such a chart shows; -Infinity where there is none. */
+  newestSlotAt(curve: TrendCurve, nowMs: number): number {
+    const lastSlot = this.lastSlotAt(curve.measure, nowMs);
+    if (curve.newestSlot <= lastSlot) return curve.newestSlot;
+    for (let slot = lastSlot; slot > lastSlot - this.slotCount; slot--)
+      if (this.valueAt(curve, slot) !== null) return slot;
+    return -Infinity;
+  }
+
+  /** Null where the line has no window there, or that has no such value. */
+  valueAt(curve: TrendCurve, slot: number): number | null {
+    const place = this.placeOf(curve.line, slot);
+    const value = curve.values[place];
+    return place < 0 || value === undefined || Number.isNaN(value) ? null : value;
   }
 
   #putValues(line: TrendLine, result: WindowResult, slot: number): void {
@@ -134,7 +148,7 @@ export class TrendRing {
       if (!Number.isFinite(value) || !this.#keeps(measure)) continue;
       let curve = curves.get(measure);
       if (curve === undefined) {
-        curve = { line, values: this.#noValues.slice(), newestSlot: -Infinity, updatedAtMs: -Infinity };
+        curve = newCurve({ measure, line, values: this.#noValues.slice() });
         curves.set(measure, curve);
       }
       curve.values[place] = value;
@@ -177,6 +191,10 @@ export class TrendRing {
     this.lines.sort((a, b) => (a.name < b.name ? -1 : 1));
     return line;
   }
+}
+
+function newCurve(of: Pick<TrendCurve, "measure" | "line" | "values">): TrendCurve {
+  return { ...of, newestSlot: -Infinity, updatedAtMs: -Infinity };
 }
 
 function isProvisional(state: WindowState): boolean {

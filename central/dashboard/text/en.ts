@@ -214,6 +214,7 @@ export const en = {
   "trends.band": "band: min to max",
   "trends.linesLeftOut": "{count} more groups not drawn",
   "trends.noData": "no data",
+  "trends.windowOpen": "window still open",
   "trends.noDataFor": "no data for {age}",
   "trends.lastKnown": "last {value}",
   "trends.ago": "{age} ago",

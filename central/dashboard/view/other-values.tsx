@@ -13,25 +13,38 @@ interface OtherValuesProps {
   readonly speaker: Speaker;
 }
 
-/** What a window says beside its table's columns, each with its name. */
+/** The cell with what a window says beside its table's columns, each with its name. */
 export function OtherValues({ result, unit, speaker }: OtherValuesProps) {
   const { values } = result;
   const others = otherValues(values);
+  if (others.length === 0) {
+    return (
+      <td role="cell" class="others is-absent">
+        –
+      </td>
+    );
+  }
   // Beside a mean or sum its unit is known.
   const isUnitKnown = values["mean"] !== undefined || values["sum"] !== undefined;
   return (
-    <>
-      {others.slice(0, SHOWN_MAX).map(([measure, value]) => {
-        const ownUnit = measureUnit(measure, unit);
-        return (
-          <span key={measure}>
-            <small>{measureName(measure, speaker)}</small> {numberText(measure, value, result, speaker)}
-            {ownUnit !== "" && !(isUnitKnown && ownUnit === unit) && <small> {ownUnit}</small>}
-          </span>
-        );
-      })}
-      {others.length > SHOWN_MAX && <small>+{speaker.count(others.length - SHOWN_MAX)}</small>}
-    </>
+    <td role="cell" class="others">
+      <ul>
+        {others.slice(0, SHOWN_MAX).map(([measure, value]) => {
+          const ownUnit = measureUnit(measure, unit);
+          return (
+            <li key={measure}>
+              <small>{measureName(measure, speaker)}</small> {numberText(measure, value, result, speaker)}
+              {ownUnit !== "" && !(isUnitKnown && ownUnit === unit) && <small> {ownUnit}</small>}
+            </li>
+          );
+        })}
+        {others.length > SHOWN_MAX && (
+          <li>
+            <small>+{speaker.count(others.length - SHOWN_MAX)}</small>
+          </li>
+        )}
+      </ul>
+    </td>
   );
 }
 

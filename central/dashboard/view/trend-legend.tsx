@@ -1,9 +1,12 @@
 import { latestValue } from "../model/trend-gaps.ts";
-import { measureUnit } from "../model/measure.ts";
+import { isTotal, measureUnit } from "../model/measure.ts";
 import type { TrendCurve, TrendRing } from "../model/trend-ring.ts";
 import { measureNumber, measureText } from "../text/measure-text.ts";
 import type { Speaker } from "../text/speaker.ts";
 import type { LineStyle } from "./line-style.ts";
+
+/** Of a value with its unit, as three of them fit beside each other on a phone. */
+const NARROW_LENGTH_MAX = 8;
 
 interface LegendScope {
   readonly ring: TrendRing;
@@ -21,13 +24,18 @@ interface TrendLegendProps extends LegendScope {
 
 /** The latest value of every line, big, with its age; a stale one is a dash that remembers. */
 export function TrendLegend({ styles, nowMs, cursorSlot, ...scope }: TrendLegendProps) {
-  const { ring, measure, unit } = scope;
+  const { ring, measure } = scope;
+  const unit = measureUnit(measure, scope.unit);
+  const readings = ring
+    .curves(measure)
+    .map((curve) =>
+      cursorSlot === null ? latestReading(curve, nowMs, scope) : cursorReading(curve, cursorSlot, scope),
+    );
+  const isWide = readings.some(({ value }) => value.length + unit.length > NARROW_LENGTH_MAX);
   return (
-    <ul class={`latest ${ring.lines.length > 4 ? "is-many" : ""}`}>
-      {ring.curves(measure).map((curve, at) => {
-        const { name } = curve.line;
-        const reading =
-          cursorSlot === null ? latestReading(curve, nowMs, scope) : cursorReading(curve, cursorSlot, scope);
+    <ul class={`latest ${ring.lines.length > 4 ? "is-many" : ""} ${isWide ? "is-wide" : ""}`}>
+      {readings.map((reading, at) => {
+        const name = ring.lines[at]?.name;
         return (
           <li key={name} class={reading.isStale ? "is-stale" : ""} title={reading.hint}>
             <span class="name">
@@ -35,7 +43,7 @@ export function TrendLegend({ styles, nowMs, cursorSlot, ...scope }: TrendLegend
             </span>
             <b>
               {reading.value}
-              <small> {measureUnit(measure, unit)}</small>
+              <small> {unit}</small>
             </b>
             <span class="age">{reading.detail}</span>
           </li>
@@ -59,8 +67,11 @@ function latestReading(
   { ring, measure, unit, speaker }: LegendScope,
 ): LegendReading {
   const latest = latestValue(ring, curve, nowMs);
-  if (latest === null)
-    return { value: "–", detail: speaker.text("trends.noData"), isStale: true, isProvisional: false };
+  if (latest === null) {
+    const isOpen = isTotal(measure) && ring.timeOfSlotMs(curve.newestSlot) > nowMs;
+    const detail = speaker.text(isOpen ? "trends.windowOpen" : "trends.noData");
+    return { value: "–", detail, isStale: !isOpen, isProvisional: isOpen };
+  }
   if (latest.isStale) {
     const value = measureText(latest.value, { measure, unit, speaker });
     const hint = speaker.text("trends.lastKnown", { value });
@@ -82,9 +93,8 @@ function cursorReading(
   { ring, measure, speaker }: LegendScope,
 ): LegendReading {
   const detail = speaker.text("trends.at", { time: speaker.time(ring.timeOfSlotMs(slot)) });
-  const place = ring.placeOf(curve.line, slot);
-  const value = curve.values[place];
-  if (place < 0 || value === undefined || Number.isNaN(value)) {
+  const value = ring.valueAt(curve, slot);
+  if (value === null) {
     return {
       value: "–",
       detail: `${detail} · ${speaker.text("trends.noData")}`,
@@ -92,7 +102,7 @@ function cursorReading(
       isProvisional: false,
     };
   }
-  const isProvisional = curve.line.isProvisional[place] === 1;
+  const isProvisional = ring.isProvisionalAt(curve.line, slot);
   return {
     value: measureNumber(value, measure, speaker),
     detail: isProvisional ? `${detail} · ${speaker.text("trends.provisional")}` : detail,

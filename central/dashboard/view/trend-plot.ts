@@ -147,8 +147,8 @@ function isThere(value: number | null | undefined): boolean {
   return value !== null && value !== undefined;
 }
 
-function spanSeconds({ ring, nowMs }: PlotScene): uPlot.Range.MinMax {
-  const lastMs = Math.max(nowMs, ring.timeOfSlotMs(ring.lastSlotAt(nowMs)));
+function spanSeconds({ ring, measure, nowMs }: PlotScene): uPlot.Range.MinMax {
+  const lastMs = Math.max(nowMs, ring.timeOfSlotMs(ring.lastSlotAt(measure, nowMs)));
   return [(lastMs - ring.shownSpanMs(lastMs)) / 1_000, lastMs / 1_000];
 }
 
@@ -299,13 +299,13 @@ function drawNames(
   const scale = devicePixelRatio;
   const ends = scene.ring.curves(scene.measure).flatMap((curve, at) => {
     const { line } = curve;
-    const place = scene.ring.placeOf(line, curve.newestSlot);
-    const value = curve.values[place];
+    const slot = scene.ring.newestSlotAt(curve, scene.nowMs);
+    const value = scene.ring.valueAt(curve, slot);
     const style = scene.styles[at];
-    if (place < 0 || value === undefined || Number.isNaN(value) || style === undefined) return [];
-    const x = plot.valToPos(scene.ring.timeOfSlotMs(curve.newestSlot) / 1_000, "x", true);
+    if (value === null || style === undefined) return [];
+    const x = plot.valToPos(scene.ring.timeOfSlotMs(slot) / 1_000, "x", true);
     const y = plot.valToPos(value, "y", true);
-    const isHollow = line.isProvisional[place] === 1;
+    const isHollow = scene.ring.isProvisionalAt(line, slot);
     return x < box.left
       ? []
       : [

@@ -11,7 +11,7 @@ const ROWS = 15;
 export function TrendTable({ trend, measure, styles, page, speaker }: TrendProps) {
   const { ring } = trend;
   const curves = ring.curves(measure);
-  const lastSlot = ring.lastSlotAt(page.trendNowMs.value);
+  const lastSlot = ring.lastSlotAt(measure, page.trendNowMs.value);
   return (
     <div class="trend-table">
       <table>
@@ -59,13 +59,11 @@ interface SlotValueProps {
 }
 
 function SlotValue({ ring, curve, slot, measure, unit, speaker }: SlotValueProps) {
-  const place = ring.placeOf(curve.line, slot);
-  const value = curve.values[place];
-  if (place < 0 || value === undefined || Number.isNaN(value))
-    return <i class="absent">{speaker.text("trends.noData")}</i>;
+  const value = ring.valueAt(curve, slot);
+  if (value === null) return <i class="absent">{speaker.text("trends.noData")}</i>;
   return (
     <>
-      {curve.line.isProvisional[place] === 1 && <small>{speaker.text("trends.provisional")} </small>}
+      {ring.isProvisionalAt(curve.line, slot) && <small>{speaker.text("trends.provisional")} </small>}
       {measureNumber(value, measure, speaker)} <small>{measureUnit(measure, unit)}</small>
     </>
   );

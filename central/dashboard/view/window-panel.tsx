@@ -166,11 +166,7 @@ function WindowRow({ result, columns, page, speaker }: WindowRowProps) {
           {WITH_UNIT.has(measure) && values[measure] !== undefined && unit !== "" && <small> {unit}</small>}
         </td>
       ))}
-      {columns.hasOthers && (
-        <td role="cell" class="others">
-          <OtherValues result={result} unit={unit} speaker={speaker} />
-        </td>
-      )}
+      {columns.hasOthers && <OtherValues result={result} unit={unit} speaker={speaker} />}
       <td role="cell" class="state" title={speaker.text(`windows.stateHint.${result.state}`)}>
         <StateSign state={result.state} /> {speaker.text(`windows.state.${result.state}`)}
       </td>
