@@ -51,7 +51,8 @@ export function OtherValues({ result, unit, speaker }: OtherValuesProps) {
 function numberText(measure: string, value: number, { values, top }: WindowResult, speaker: Speaker): string {
   const number = measureNumber(value, measure, speaker);
   const errorMean = values["distinctError"] ?? 0;
-  if (measure === "distinct" && errorMean > 0) return `${number} ± ${speaker.count(Math.ceil(errorMean))}`;
+  if (measure === "distinct" && errorMean > 0)
+    return `${number}\u00a0±\u00a0${speaker.count(Math.ceil(errorMean))}`;
   const [first] = top ?? [];
   return measure === "topCount" && first !== undefined ? `${first.input}: ${number}` : number;
 }
