@@ -43,6 +43,14 @@ export interface SystemAlarmOptions {
   readonly nowMs: number;
 }
 
+/** One of central's own that is active. */
+export interface RaisedAlarm {
+  readonly agent: string;
+  readonly kind: SystemAlarm;
+  readonly message: string;
+  readonly timeMs: number;
+}
+
 /** Where a step comes from, and when. */
 export interface AlarmSource {
   readonly agent: string;
@@ -188,11 +196,12 @@ export class AlarmBook {
   }
 
   /** Central's own alarms that are active. */
-  raised(): { agent: string; kind: SystemAlarm; timeMs: number }[] {
-    const raised: { agent: string; kind: SystemAlarm; timeMs: number }[] = [];
+  raised(): RaisedAlarm[] {
+    const raised: RaisedAlarm[] = [];
     for (const { agent, kind } of this.#raised.values()) {
       const alarm = this.get(agent, systemId(kind));
-      if (alarm?.isActive === true) raised.push({ agent, kind, timeMs: alarm.timeMs });
+      if (alarm?.isActive === true)
+        raised.push({ agent, kind, message: alarm.message, timeMs: alarm.timeMs });
     }
     return raised;
   }

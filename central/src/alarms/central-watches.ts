@@ -135,7 +135,7 @@ export class CentralWatches {
     for (const alarm of this.#options.state.alarms.raised()) {
       const shownMs = SYSTEM_ALARM_SHOWN_MS[alarm.kind];
       if (shownMs !== undefined && nowMs - alarm.timeMs > shownMs)
-        this.#clearAlarm(alarm.kind, alarm.agent, "has not happened again");
+        this.#clearAlarm(alarm.kind, alarm.agent, `${alarm.message}; it has not happened again`);
     }
   }
 

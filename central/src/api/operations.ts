@@ -47,7 +47,10 @@ function parameter(name: string, summary: string, schema: z.ZodType = text): Que
   return { name, summary, schema };
 }
 
-const CURSOR = parameter("cursor", "`cursor` of the page before");
+const CURSOR = parameter(
+  "cursor",
+  "`cursor` of the page before; a page may be empty and not the last, where few entries are asked for of many",
+);
 
 function limit(otherwise: number, max: number): QueryParameter {
   return parameter("limit", `Most of them, ${otherwise} if not given`, z.int().min(1).max(max));

@@ -93,5 +93,8 @@ test("an agent all of whose readings are too late, as where old data is played a
   expect(told()).toMatchObject([{ agent: "alpha-1", isActive: true, value: 100 }]);
   expect(told()[0].message).toContain("lengthen late.allowed");
   await time.run(601_000);
-  expect(told()).toMatchObject([{ isActive: false }]);
+  const over = told();
+  expect(over).toMatchObject([{ isActive: false }]);
+  // What it was is not forgotten with it.
+  expect(over[0].message).toMatch(/lengthen late\.allowed.*; it has not happened again$/);
 });
