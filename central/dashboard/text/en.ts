@@ -215,6 +215,7 @@ export const en = {
   "trends.linesLeftOut": "{count} more groups not drawn",
   "trends.noData": "no data",
   "trends.windowOpen": "window still open",
+  "trends.noDataMore": "{count} more: no data",
   "trends.noDataFor": "no data for {age}",
   "trends.lastKnown": "last {value}",
   "trends.ago": "{age} ago",

@@ -211,6 +211,7 @@ export const zhCn: Dictionary = {
   "trends.linesLeftOut": "另有 {count} 组未绘出",
   "trends.noData": "无数据",
   "trends.windowOpen": "窗口未结束",
+  "trends.noDataMore": "另有 {count} 条：无数据",
   "trends.noDataFor": "已 {age} 无数据",
   "trends.lastKnown": "最后值 {value}",
   "trends.ago": "{age}前",

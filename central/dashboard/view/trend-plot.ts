@@ -1,8 +1,9 @@
 import { plainText } from "@millrace/runtime/plain-text";
 import uPlot from "uplot";
 import { DASHED, HIGH, LINE_COLUMNS, LOW, SOLID } from "../model/chart-columns.ts";
+import { gapRows, type GapSpan } from "../model/gap-rows.ts";
 import { trendGaps } from "../model/trend-gaps.ts";
-import type { TrendRing } from "../model/trend-ring.ts";
+import type { TrendCurve, TrendRing } from "../model/trend-ring.ts";
 import type { Speaker } from "../text/speaker.ts";
 import type { LineStyle } from "./line-style.ts";
 
@@ -29,6 +30,8 @@ export const CURSOR_KEY = "trends";
 const FONT = '11px system-ui, "Noto Sans", "Noto Sans CJK SC", sans-serif';
 const MARKER_PX = 10;
 const LABEL_GAP_PX = 13;
+/** More names than these would hide the lines that have data. */
+const GAP_ROWS_MAX = 6;
 const TIME_STEPS_SECONDS = [
   1, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400,
 ];
@@ -88,6 +91,7 @@ export function plotOptions({ scene, widthPx, heightPx, onCursor }: PlotRequest)
     })),
     hooks: {
       drawClear: [(plot) => drawGaps(plot, scene, colours)],
+      drawAxes: [(plot) => drawGapNames(plot, scene, colours)],
       draw: [
         (plot) => drawLimits(plot, scene, colours),
         (plot) => drawNames(plot, scene, lineColours, colours),
@@ -190,42 +194,59 @@ function withAlpha(colour: string, alpha: number): string {
     .padStart(2, "0")}`;
 }
 
-/** Hatched where a line has no data, with its name: a gap is shown as a gap, and whose it is. */
+/** Hatched where a line has no data: a gap is shown as a gap. */
 function drawGaps(plot: uPlot, scene: PlotScene, colours: ChartColours): void {
-  const { ctx } = plot;
-  const box = plot.bbox;
+  const { top, height } = plot.bbox;
+  for (const { left, right } of scene.ring
+    .curves(scene.measure)
+    .flatMap((curve) => gapSpans(plot, scene, curve)))
+    hatch(plot.ctx, { left, top, width: right - left, height }, colours, devicePixelRatio);
+}
+
+/** Whose the gaps are. On hatching and grid, which would strike the names through, and under the lines. */
+function drawGapNames(plot: uPlot, scene: PlotScene, colours: ChartColours): void {
+  const { ctx, bbox: box } = plot;
   const scale = devicePixelRatio;
   ctx.save();
-  ctx.beginPath();
-  ctx.rect(box.left, box.top, box.width, box.height);
-  ctx.clip();
   ctx.font = scaledFont(scale);
+  ctx.textAlign = "left";
   ctx.textBaseline = "top";
-  let row = 0;
-  scene.ring.curves(scene.measure).forEach((curve) => {
-    let isNamed = false;
-    for (const gap of trendGaps(scene.ring, curve, scene.nowMs)) {
-      const left = Math.max(box.left, plot.valToPos(gap.startMs / 1_000, "x", true));
-      const right = Math.min(box.left + box.width, plot.valToPos(gap.endMs / 1_000, "x", true));
-      if (right - left < scale) continue;
-      hatch(ctx, { left, top: box.top, width: right - left, height: box.height }, colours, scale);
-      const name = plainText(curve.line.name);
-      const text = [`${name}: ${scene.speaker.text("trends.noData")}`, name].find(
-        (words) => ctx.measureText(words).width + 14 * scale < right - left,
-      );
+  const widthOf = (text: string) => ctx.measureText(text).width + 14 * scale;
+  const lines = scene.ring.curves(scene.measure).map((curve) => {
+    const name = plainText(curve.line.name);
+    return { name, spans: gapSpans(plot, scene, curve), spanMin: widthOf(name) };
+  });
+  gapRows(lines, GAP_ROWS_MAX).forEach(({ names, spans }, row) => {
+    const top = box.top + box.height - (19 + row * 16) * scale;
+    for (const { left, right } of spans) {
+      const text = gapTexts(names, scene.speaker).find((words) => widthOf(words) < right - left);
       if (text === undefined) continue;
-      const width = ctx.measureText(text).width + 8 * scale;
-      const top = box.top + box.height - (19 + row * 16) * scale;
       ctx.fillStyle = colours.ground;
-      ctx.fillRect(left + 3 * scale, top, width, 15 * scale);
+      ctx.fillRect(left + 3 * scale, top, widthOf(text) - 6 * scale, 15 * scale);
       ctx.fillStyle = colours.ink;
-      ctx.textAlign = "left";
       ctx.fillText(text, left + 7 * scale, top + 2 * scale);
-      isNamed = true;
     }
-    if (isNamed) row += 1;
   });
   ctx.restore();
+}
+
+/** Where a line has no data, as far as it is in view. */
+function gapSpans(plot: uPlot, { ring, nowMs }: PlotScene, curve: TrendCurve): GapSpan[] {
+  const { left, width } = plot.bbox;
+  return trendGaps(ring, curve, nowMs)
+    .map((gap) => ({
+      left: Math.max(left, plot.valToPos(gap.startMs / 1_000, "x", true)),
+      right: Math.min(left + width, plot.valToPos(gap.endMs / 1_000, "x", true)),
+    }))
+    .filter((span) => span.right - span.left >= devicePixelRatio);
+}
+
+/** The longest that says it, and shorter ones. */
+function gapTexts(names: readonly string[], speaker: Speaker): readonly string[] {
+  const [name = ""] = names;
+  return names.length === 1
+    ? [`${name}: ${speaker.text("trends.noData")}`, name]
+    : [speaker.text("trends.noDataMore", { count: names.length }), `+${speaker.count(names.length)}`];
 }
 
 interface Box {
