@@ -84,6 +84,45 @@ export class DashboardPage {
     );
   }
 
+  /** How high the page is in a window of this width. */
+  async heightAt(width: number): Promise<number> {
+    await this.#page.setViewportSize({ width, height: SIZE.height });
+    return this.#page.locator("html").evaluate(({ scrollHeight }) => scrollHeight);
+  }
+
+  /** The lines of the list of many agents, as they are read out. */
+  async agents(): Promise<string[]> {
+    const lines = await this.#page.locator("#agents .agent-row > details > summary").allInnerTexts();
+    return lines.map((line) => line.replaceAll(/\s+/g, " ").trim());
+  }
+
+  async agentCounts(): Promise<string> {
+    return (await this.#byId("agent-counts").innerText()).replaceAll(/\s+/g, " ").trim();
+  }
+
+  async showAllAgents(): Promise<void> {
+    await this.#page
+      .locator("#agents")
+      .getByRole("button", { name: /^Show \d+ more$/ })
+      .click();
+  }
+
+  /** Writes what is sought, letter by letter. */
+  async seekAgent(words: string): Promise<void> {
+    const field = this.#page.locator("#agents").getByRole("searchbox");
+    await field.fill("");
+    await field.pressSequentially(words);
+  }
+
+  /** Goes to an agent's line by key and opens it; what stands there then. */
+  async openWithKeyboard(agent: string): Promise<string> {
+    const line = this.#byId(`agent-${agent}`);
+    await line.locator("summary").first().focus();
+    await this.#page.keyboard.press("Enter");
+    await line.locator(".agent-facts").waitFor();
+    return line.innerText();
+  }
+
   agentState(agent: string): Promise<string | null> {
     return this.#byId(`agent-${agent}`).getAttribute("data-state");
   }

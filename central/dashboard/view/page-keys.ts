@@ -33,11 +33,11 @@ export function onKeys(page: LivePage): () => void {
 function takeKey(event: KeyboardEvent, page: LivePage): boolean {
   const target = event.target instanceof Element ? event.target : null;
   const panel = PANEL_KEYS.get(event.key);
-  // Letters on a choice find what is chosen.
-  if (target instanceof HTMLSelectElement) return false;
+  // Letters on a choice find what is chosen, in a field they are what is sought.
+  if (target instanceof HTMLSelectElement || target instanceof HTMLInputElement) return false;
   if (event.key === " ") {
     // Space on a button presses that button.
-    if (target?.closest("button, a, summary, input") !== null) return false;
+    if (target?.closest("button, a, summary") !== null) return false;
     page.togglePause();
   } else if (event.key === "?") isHelpOpen.value = true;
   else if (event.key === "t") nextTheme();

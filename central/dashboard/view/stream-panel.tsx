@@ -15,7 +15,7 @@ export function StreamPanel({ page, speaker }: PanelProps) {
       {streams.length === 0 ? (
         <p class="empty">{speaker.text("streams.asking")}</p>
       ) : (
-        <ul>
+        <ul class="cards">
           {streams.map((stream) => (
             <StreamRow key={stream.stream} item={stream} page={page} speaker={speaker} />
           ))}
