@@ -46,6 +46,27 @@ test("a window is added that makes panes finer: what was before stays in sight a
   }
 });
 
+test.each([10 * SECOND_MS, MINUTE_MS])(
+  "panes that were longer and are not rolled up yet get shorter, to %i ms: finer levels begin where the last of them ends",
+  async (paneMs) => {
+    const quarter = windowOf(15 * MINUTE_MS);
+    const world = await HistoryWorld.open({ windows: [quarter] });
+    await pass(world, 20 * MINUTE_MS);
+    expect(world.history.seriesOf("t")[0].rolledToMs).toBe(-Infinity);
+    const endMs = START_MS + 30 * MINUTE_MS;
+    await world.restart([quarter, windowOf(paneMs, { name: "fine" })]);
+    await pass(world, 20 * MINUTE_MS);
+    for (const state of ["not rolled up", "not rolled up, started", "rolled up", "started"]) {
+      for (const stepMs of [SECOND_MS, MINUTE_MS, 5 * MINUTE_MS, HOUR_MS])
+        expect(await answer(world, { fromMs: START_MS, stepMs }), state).toEqual(["1h", 240, null]);
+      const level = paneMs === MINUTE_MS ? "1m" : "10s";
+      expect(await answer(world, { fromMs: endMs, stepMs: paneMs }), state).toEqual([level, 60, endMs]);
+      if (state === "not rolled up, started") await world.pass(2 * HOUR_MS, MINUTE_MS);
+      else await world.restart();
+    }
+  },
+);
+
 test("panes become coarser and finer again: a level that lacks late readings of the time between does not claim it", async () => {
   const fine = windowOf(10 * SECOND_MS);
   const world = await HistoryWorld.open({ windows: [fine] });

@@ -104,7 +104,7 @@ export class HistoryRestore {
       series.filledFromMs = record?.filledFromMs ?? {};
       series.moved = record?.moved ?? null;
       for (const paneMs of [record?.paneMs ?? 0, ...(record?.passedMs ?? [])])
-        if (paneMs <= DAY_MS) series.noteUnfilled(paneMs);
+        if (paneMs <= DAY_MS) series.noteUnfilled(paneMs, series.rolledToMs);
     }
   }
 
@@ -186,6 +186,8 @@ export class HistoryRestore {
       if (wasLonger || [...passedMs, paneMs].some((each) => areApart(beforeMs, each)))
         await this.#noteMoved(series, view, { beforeMs, passedMs: wasLonger ? [] : passedMs });
     }
+    // What was not rolled up of longer panes lies in those of now that they began in.
+    for (const { paneMs, endMs } of view.coarse) if (paneMs <= DAY_MS) series.noteUnfilled(paneMs, endMs);
     // Those of a series that was not known, or whose record is damaged, are all still to be rolled up.
     if (record === undefined || record === null) await this.#noteStored(series, view);
     for (const blockMs of series.dirty.keys()) {

@@ -98,13 +98,15 @@ export class TrackedSeries {
   }
 
   /**
-   * Its panes were of this size: levels with shorter buckets, that are asked for by now, have nothing of what was rolled up of
-   * them, and late data fills only some of it. What is not rolled up yet goes into every level.
+   * Panes that begin before a time were of this size: levels with shorter buckets, that are asked for by now, have at most what
+   * late data fills of it, or all of a long pane in the bucket that it began in.
    */
-  noteUnfilled(beforeMs: number): void {
-    if (!Number.isFinite(this.rolledToMs)) return;
-    for (const { name, bucketMs } of this.levels)
-      if (bucketMs < beforeMs) this.filledFromMs = { ...this.filledFromMs, [name]: this.rolledToMs };
+  noteUnfilled(paneMs: number, toMs: number): void {
+    for (const { name, bucketMs } of this.levels) {
+      const fromMs = Math.max(Math.ceil(toMs / bucketMs) * bucketMs, this.filledFromMs[name] ?? -Infinity);
+      if (bucketMs < paneMs && Number.isFinite(fromMs))
+        this.filledFromMs = { ...this.filledFromMs, [name]: fromMs };
+    }
   }
 
   /** Whether the chunk of a level that begins then is dropped: it does not come again with late data. */
