@@ -67,6 +67,21 @@ test.each([10 * SECOND_MS, MINUTE_MS])(
   },
 );
 
+test("what was in panes of more than a day is in no bucket once they are shorter; what comes then is", async () => {
+  const week = windowOf(7 * DAY_MS);
+  const world = await HistoryWorld.open({ windows: [week] });
+  await pass(world, 20 * MINUTE_MS);
+  await world.restart([week, { ...MINUTE, name: "minute" }]);
+  await pass(world, 20 * MINUTE_MS);
+  const weeks = { fromMs: START_MS - 14 * DAY_MS, toMs: START_MS + 14 * DAY_MS };
+  for (const state of ["not rolled up", "not rolled up, started", "rolled up", "started"]) {
+    for (const stepMs of [HOUR_MS, DAY_MS])
+      expect((await answer(world, { ...weeks, stepMs }))[1], state).toBe(120);
+    if (state === "not rolled up, started") await world.pass(2 * HOUR_MS, MINUTE_MS);
+    else await world.restart();
+  }
+});
+
 test("panes become coarser and finer again: a level that lacks late readings of the time between does not claim it", async () => {
   const fine = windowOf(10 * SECOND_MS);
   const world = await HistoryWorld.open({ windows: [fine] });

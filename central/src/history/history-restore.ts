@@ -177,6 +177,12 @@ export class HistoryRestore {
       if (record?.droppedToMs === undefined) series.droppedToMs = await this.#droppedBefore(series, view);
       if (record !== null && this.#keptOfAll !== null)
         this.#keep(series.key, keptOf(series, this.#keptOfAll));
+    }
+    // What was not rolled up of longer panes lies in those of now that they began in.
+    for (const { paneMs, endMs } of view.coarse)
+      if (paneMs <= DAY_MS) series.noteUnfilled(paneMs, endMs);
+      else series.passPane(endMs - paneMs);
+    if (record !== undefined) {
       const { paneMs } = view.layout;
       const beforeMs = record?.paneMs === null ? DAY_MS : (record?.paneMs ?? paneMs);
       const passedMs = record?.passedMs?.filter((each) => each !== paneMs) ?? [];
@@ -186,8 +192,6 @@ export class HistoryRestore {
       if (wasLonger || [...passedMs, paneMs].some((each) => areApart(beforeMs, each)))
         await this.#noteMoved(series, view, { beforeMs, passedMs: wasLonger ? [] : passedMs });
     }
-    // What was not rolled up of longer panes lies in those of now that they began in.
-    for (const { paneMs, endMs } of view.coarse) if (paneMs <= DAY_MS) series.noteUnfilled(paneMs, endMs);
     // Those of a series that was not known, or whose record is damaged, are all still to be rolled up.
     if (record === undefined || record === null) await this.#noteStored(series, view);
     for (const blockMs of series.dirty.keys()) {

@@ -267,18 +267,17 @@ test.each([false, true])(
   "panes are longer than a day for a time: late readings of before are not in the history, which stays as it was (a start broke off: %s)",
   async (isBrokenOff) => {
     // None of its panes is gone.
-    const [second, week] = [SECOND, windowOf(7 * DAY_MS)].map((each) => ({
+    const [second, week] = [SECOND, windowOf(7 * DAY_MS, { name: "week" })].map((each) => ({
       ...each,
       latenessMs: 100 * DAY_MS,
     }));
-    const { world } = await through(isBrokenOff ? [[second]] : [[second], [week], [second]]);
-    if (isBrokenOff) {
-      await world.breakOff([week]);
-      await world.restart();
-    }
+    const { world } = await through(isBrokenOff ? [[second]] : [[second], [week]]);
+    if (isBrokenOff) await world.breakOff([week]);
+    await world.restart([second, week]);
     const before = world.taken.slice();
     await world.take([reading(START_MS + 20 * MINUTE_MS, 1, "m1")]);
     await world.settle();
+    expect(world.taken).toHaveLength(before.length + 1);
     for (const stepMs of [HOUR_MS, DAY_MS])
       expect(await shown(world, stepMs)).toEqual(batch(before, stepMs, SECOND_MS));
   },

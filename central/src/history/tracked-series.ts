@@ -1,4 +1,4 @@
-import { HISTORY_LEVELS, historyBlockMs, historyLevels, historyPartMs } from "@millrace/stream";
+import { HISTORY_LEVELS, historyBlockMs, historyLevels, historyPartMs, startOf } from "@millrace/stream";
 import type { HistoryLevel, PaneView } from "@millrace/stream";
 import type { FilledFrom } from "./filled-from.ts";
 import { NOTHING_DROPPED } from "./kept-from.ts";
@@ -107,6 +107,11 @@ export class TrackedSeries {
       if (bucketMs < paneMs && Number.isFinite(fromMs))
         this.filledFromMs = { ...this.filledFromMs, [name]: fromMs };
     }
+  }
+
+  /** In the pane that then is in lies what is of no bucket: it is not rolled up, nor any before. */
+  passPane(timeMs: number): void {
+    this.droppedToMs = Math.max(this.droppedToMs, startOf(timeMs, this.#paneMs) + this.#paneMs);
   }
 
   /** Whether the chunk of a level that begins then is dropped: it does not come again with late data. */
