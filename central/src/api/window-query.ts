@@ -1,3 +1,4 @@
+import { QUERY_PARAMETERS } from "@millrace/config";
 import { parseStateKey, windowKeyRange } from "@millrace/stream";
 import { parseSourceTime } from "@millrace/wire";
 import type { WindowQuery } from "./central-reader.ts";
@@ -6,7 +7,7 @@ import { ProblemError } from "./problem.ts";
 
 export const WINDOWS_LIMIT_DEFAULT = 1_000;
 export const WINDOWS_LIMIT_MAX = 10_000;
-const RESERVED = new Set(["window", "from", "to", "limit", "cursor"]);
+const RESERVED = new Set<string>(QUERY_PARAMETERS["/api/v1/windows"]);
 
 /** Reads a windows query; every other parameter is a label that the group must have. */
 export function parseWindowQuery(query: unknown): WindowQuery {

@@ -1,18 +1,5 @@
 import type { Labels } from "@millrace/stream";
 
-/** Of a query over HTTP; any other one is a label. */
-export const SERIES_PARAMETERS: readonly string[] = [
-  "metric",
-  "by",
-  "from",
-  "to",
-  "step",
-  "maxPoints",
-  "values",
-  "limit",
-  "cursor",
-];
-
 export interface SeriesQuery {
   readonly metric: string;
   /** The labels that it is grouped by; null: the fewest that have all labels of `group`. */

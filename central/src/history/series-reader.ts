@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { QUERY_PARAMETERS } from "@millrace/config";
 import type { Store } from "@millrace/queue";
 import { nearestName, orNearest } from "@millrace/runtime";
 import { ChunkReader, chunkStartOf, historyFields } from "@millrace/stream";
@@ -6,7 +7,6 @@ import type { HistoryChunk, HistoryLevel, TimeRange } from "@millrace/stream";
 import { HISTORY_KEYS } from "./history-keys.ts";
 import type { SeriesHistory } from "./series-history.ts";
 import { gridOf, seriesAdvice } from "./series-advice.ts";
-import { SERIES_PARAMETERS } from "./series-page.ts";
 import type { SeriesColumns, SeriesPage, SeriesQuery } from "./series-page.ts";
 import { fieldsOf, matchOf, SeriesPoints, SLICE_POINTS } from "./series-points.ts";
 import type { StepGrid } from "./series-points.ts";
@@ -304,7 +304,7 @@ function labelsDetail({ metric, group, by }: SeriesQuery, all: readonly TrackedS
   const known = [...new Set(all.flatMap((series) => series.by))];
   const unknown = [...Object.keys(group), ...(by ?? [])].find((name) => !known.includes(name));
   if (unknown === undefined) return kept;
-  const nearest = nearestName(unknown, [...known, ...SERIES_PARAMETERS]);
+  const nearest = nearestName(unknown, [...known, ...QUERY_PARAMETERS["/api/v1/series"]]);
   return `${kept}; ${unknown} is none of these labels${nearest === undefined ? "" : `: did you mean ${nearest}?`}`;
 }
 

@@ -10,6 +10,7 @@ export type * from "./load.ts";
 export * from "./open-host.ts";
 export * from "./pipeline.ts";
 export * from "./problem.ts";
+export * from "./query-parameters.ts";
 export * from "./record-problems.ts";
 export type * from "./sink-config.ts";
 export * from "./sink-problems.ts";

@@ -135,6 +135,25 @@ metrics:
   ]);
 });
 
+test.each([
+  ["limit", "/api/v1/windows and /api/v1/series"],
+  ["window", "/api/v1/windows"],
+  ["step", "/api/v1/series"],
+])(
+  "a warning where groups cannot be asked for by their label %s, which the query has itself",
+  (label, taken) => {
+    const { warnings } = load(`version: 1
+metrics:
+  m: { unit: g, from: { topic: "a/{line}/{${label}}", json: { value: $.v, time: { path: $.t, unit: ms } } } }
+windows:
+  w: { metric: m, size: 1s, by: [line, ${label}] }
+`);
+    expect(warnings.map(formatProblem)).toEqual([
+      `p.yaml:5:40: ${label} is a parameter of central's ${taken}: groups cannot be asked for by it there; give the label another name`,
+    ]);
+  },
+);
+
 const metric = (rest: string): string =>
   `version: 1\nmetrics:\n  m: { unit: g, from: { topic: "a/{line}", json: { value: $.v, time: { path: $.t, unit: ms } } }${rest} }\n`;
 const source = (rest: string): string =>

@@ -8,6 +8,7 @@ import {
   type RuleFile,
   type WindowFile,
 } from "./pipeline-schema.ts";
+import { QUERY_PARAMETERS } from "./query-parameters.ts";
 import { checkRecordRule } from "./record-rule-checks.ts";
 import { checkDistinct } from "./distinct-checks.ts";
 import { checkRule } from "./rule-checks.ts";
@@ -299,8 +300,20 @@ function checkWindows(reader: ConfigReader, file: PipelineFile, metricNames: rea
       }
       if (window.by.indexOf(label) !== index)
         reader.problem([...path, "by", index], `${label} stands twice; remove one`);
+      warnOfParameter(reader, [...path, "by", index], label);
     }
   }
+}
+
+function warnOfParameter(reader: ConfigReader, path: KeyPath, label: string): void {
+  const taken = Object.entries(QUERY_PARAMETERS)
+    .filter(([, names]) => names.some((name) => name === label))
+    .map(([query]) => query);
+  if (taken.length === 0) return;
+  reader.warning(
+    path,
+    `${label} is a parameter of central's ${taken.join(" and ")}: groups cannot be asked for by it there; give the label another name`,
+  );
 }
 
 function checkMetricName(
