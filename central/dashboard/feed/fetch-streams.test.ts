@@ -13,6 +13,7 @@ const POSTED = {
     setAside: 0,
     tooLate: 0,
     noEffect: 0,
+    unwindowed: 0,
     rejected: { no_value: 3 },
     retracted: 0,
     lost: 0,

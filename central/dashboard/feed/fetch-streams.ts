@@ -16,7 +16,16 @@ export async function fetchStreams(get: typeof fetch = fetch): Promise<readonly 
   }
 }
 
-const TOTALS = ["received", "aggregated", "duplicates", "setAside", "tooLate", "noEffect", "lost"];
+const TOTALS = [
+  "received",
+  "aggregated",
+  "duplicates",
+  "setAside",
+  "tooLate",
+  "noEffect",
+  "unwindowed",
+  "lost",
+];
 
 function isStream(item: unknown): item is StreamItem {
   return (

@@ -218,6 +218,7 @@ export const en = {
   "streams.setAside": "Set aside",
   "streams.lost": "Lost",
   "streams.noEffect": "No effect",
+  "streams.unwindowed": "In no window",
 
   "trends.title": "Live",
   "trends.none": "No window reads any metric yet",

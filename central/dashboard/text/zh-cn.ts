@@ -214,6 +214,7 @@ export const zhCn: Dictionary = {
   "streams.setAside": "搁置",
   "streams.lost": "丢失",
   "streams.noEffect": "无影响",
+  "streams.unwindowed": "不在窗口内",
 
   "trends.title": "实时曲线",
   "trends.none": "还没有窗口读取任何指标",

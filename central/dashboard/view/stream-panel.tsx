@@ -80,14 +80,14 @@ function Losses({ totals, speaker }: { readonly totals: StreamItem["totals"]; re
           key={name}
           name={speaker.text(`streams.${name}`)}
           text={speaker.count(totals[name])}
-          isNotable={name !== "noEffect"}
+          isNotable={name !== "noEffect" && name !== "unwindowed"}
         />
       ))}
     </>
   );
 }
 
-const LOSSES = ["tooLate", "setAside", "lost", "noEffect"] as const;
+const LOSSES = ["tooLate", "setAside", "lost", "noEffect", "unwindowed"] as const;
 
 interface FactProps {
   readonly name: string;

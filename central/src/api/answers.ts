@@ -316,6 +316,7 @@ const ledgerTotals = z.strictObject({
 const recordTotals = z.strictObject({
   received: count,
   aggregated: count,
+  unwindowed: count,
   duplicates: count,
   altered: count,
   setAside: count,

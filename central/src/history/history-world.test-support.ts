@@ -157,9 +157,9 @@ export class HistoryWorld {
     this.#windows = before;
   }
 
-  /** As in the store of an earlier build nobody knows which windows were there. */
+  /** As in the store of an earlier build nobody knows which views were there. */
   async forgetWindows(): Promise<void> {
-    const range = { from: CENTRAL_KEYS.engine("n|"), to: CENTRAL_KEYS.engine("n}") };
+    const range = { from: CENTRAL_KEYS.engine("v|"), to: CENTRAL_KEYS.engine("v}") };
     for await (const { key } of this.store.range(range))
       await this.store.commit([{ type: "del", key }], { isSync: true });
   }

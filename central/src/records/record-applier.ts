@@ -49,7 +49,11 @@ export class RecordApplier {
       }
       await stage.load(batch, this.#store);
       const endedAt = stage.endedAt(batch);
-      const outcome = stage.take(batch, { ...moment, finalToMs: engine.finalToMsOf(stream) });
+      const outcome = stage.take(batch, {
+        ...moment,
+        finalToMs: engine.finalToMsOf(stream),
+        takes: engine.takerOf(stream),
+      });
       touched.add(stage);
       if (stage.futureInRow >= FUTURE_IN_ROW_MIN)
         this.#alarmFuture(partitionName(stream, batch.partition), stage.futureInRow, moment);

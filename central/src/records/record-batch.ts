@@ -28,6 +28,7 @@ export type RecordSpan = KafkaSpan;
 /** What became of a batch, once it is durable. */
 export interface RecordOutcome {
   readonly received: number;
+  /** In windows, or by rules alone where none of the metrics is in one. */
   readonly taken: number;
   readonly duplicates: number;
   readonly setAside: number;

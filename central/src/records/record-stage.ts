@@ -58,6 +58,8 @@ export interface StageMoment {
   readonly monotonicMs: number;
   /** What is of an earlier time is in no window any more. */
   readonly finalToMs: number;
+  /** Whether some window takes what is of a time; absent: all that is not final. */
+  readonly takes?: (timeMs: number) => boolean;
 }
 
 interface BlockContext {
@@ -102,6 +104,8 @@ export class RecordStage {
   readonly #columns: RecordColumnsBuffer;
   /** Of the record at hand. */
   readonly #span = { source: NOTHING, start: 0, end: 0 };
+  /** How what is taken counts. */
+  readonly #taken: "aggregated" | "unwindowed";
   /** By measure; null: in no window. */
   readonly #tables: readonly (PaneTable | null)[];
   readonly #ids: ExpiringIdSet;
@@ -168,6 +172,7 @@ export class RecordStage {
         ? null
         : new PaneTable(metric.name, paneLayout(metric.paneMs, metric.accumulate), { rowsMax: PANES_MAX }),
     );
+    this.#taken = own.some(({ paneMs }) => paneMs !== null) ? "aggregated" : "unwindowed";
     this.#ids = new ExpiringIdSet({
       horizonMs,
       aheadMs: AHEAD_MS,
@@ -457,11 +462,12 @@ export class RecordStage {
     }
     if (rows > 0) clock.busy(moment.monotonicMs);
     this.#ids.admitHashes(columns.hashes, columns.timeMs, columns.watermarkMs, rows, this.#verdicts);
-    this.#addRows(rows, moment.finalToMs, (row, reason) => {
+    this.#addRows(rows, moment, (row, reason) => {
+      const timeMs = columns.timeMs[row];
       const detail =
         reason === "set_aside"
-          ? `its time ${columns.timeMs[row]} is before ${this.#ids.floorMs}, from where on ids are remembered`
-          : `its time ${columns.timeMs[row]} is in final windows only, which end at ${moment.finalToMs}`;
+          ? `its time ${timeMs} is before ${this.#ids.floorMs}, from where on ids are remembered`
+          : tooLate(timeMs, moment);
       this.#refused.push({ reason, detail, ...recordAt(this.#places[row], batch, clock) });
     });
     this.#watchRows(rows, moment.nowMs);
@@ -518,7 +524,7 @@ export class RecordStage {
     { clock, moment, refuse }: BlockContext,
   ): void {
     const { outOfOrdernessMs, maxFutureMs } = this.#config;
-    const { nowMs, finalToMs } = moment;
+    const { nowMs } = moment;
     const changes = this.#changes.get(batch);
     if (changes === undefined) throw new Error("invariant: a batch of changes is loaded before it is taken");
     const counts = { aggregated: 0, duplicates: 0, tooLate: 0, setAside: 0, noEffect: 0 };
@@ -544,7 +550,7 @@ export class RecordStage {
         clock.busy(moment.monotonicMs);
       }
       const latestMs = clock.latestMs === -Infinity ? nowMs : clock.latestMs;
-      const fate = follower.take(read, { finalToMs, latestMs });
+      const fate = follower.take(read, { ...moment, latestMs });
       if (typeof fate !== "string") {
         refuse(place, fate);
         continue;
@@ -553,18 +559,19 @@ export class RecordStage {
       if (fate !== "setAside" && fate !== "tooLate") continue;
       const reason = fate === "tooLate" ? "too_late" : "set_aside";
       const detail =
-        fate === "tooLate"
-          ? `its time ${timeMs} is in final windows only, which end at ${finalToMs}`
+        fate === "tooLate" && timeMs !== null
+          ? tooLate(timeMs, moment)
           : `its time ${timeMs} is before that from where on rows are kept`;
       this.#refused.push({ reason, detail, ...recordAt(place, batch, clock) });
     }
-    this.#add(counts);
+    const { aggregated, ...rest } = counts;
+    this.#add({ ...rest, [this.#taken]: aggregated });
   }
 
   /** Counts the rows of a block, and adds those that are fresh to the panes. */
   #addRows(
     rows: number,
-    finalToMs: number,
+    { finalToMs, takes = () => true }: StageMoment,
     onLeftOut: (row: number, reason: "set_aside" | "too_late") => void,
   ): void {
     const columns = this.#columns;
@@ -576,10 +583,12 @@ export class RecordStage {
       const verdict = verdicts[row];
       if (verdict === "fresh") {
         this.#log.add(columns.hashes, row * RECORD_HASH_WORDS, columns.timeMs[row]);
-        if (columns.timeMs[row] >= finalToMs) aggregated += 1;
+        const isFinal = columns.timeMs[row] < finalToMs;
+        if (!isFinal && takes(columns.timeMs[row])) aggregated += 1;
         else {
           tooLate += 1;
-          verdicts[row] = "undeduplicated";
+          // Rules judge what comes in time, though its windows are kept.
+          if (isFinal) verdicts[row] = "undeduplicated";
           onLeftOut(row, "too_late");
         }
       } else if (verdict === "undeduplicated") {
@@ -592,7 +601,7 @@ export class RecordStage {
         if (verdict === "altered") altered += 1;
       }
     }
-    this.#add({ aggregated, duplicates, altered, setAside, tooLate });
+    this.#add({ [this.#taken]: aggregated, duplicates, altered, setAside, tooLate });
     for (const [measure, table] of this.#tables.entries()) {
       if (table === null) continue;
       const { taken, timeMs } = columns;
@@ -633,6 +642,12 @@ function oversized(byteCount: number, bytesMax: number): RecordRefusal {
   return { reason: "oversized", detail: `${byteCount} bytes are more than ${bytesMax}` };
 }
 
+function tooLate(timeMs: number, { finalToMs }: StageMoment): string {
+  return timeMs < finalToMs
+    ? `its time ${timeMs} is in final windows only, which end at ${finalToMs}`
+    : `its time ${timeMs} is in windows only that take nothing any more, since the pipeline was changed`;
+}
+
 function inFuture(aheadMs: number): RecordRefusal {
   return { reason: "future", detail: `its time is ${aheadMs} ms ahead of the clock` };
 }
@@ -670,7 +685,7 @@ function outcomeOf(
 ): RecordOutcome {
   return {
     received: after.received - before.received,
-    taken: after.aggregated - before.aggregated,
+    taken: after.aggregated + after.unwindowed - before.aggregated - before.unwindowed,
     duplicates: after.duplicates - before.duplicates,
     setAside: after.setAside - before.setAside,
     tooLate: after.tooLate - before.tooLate,

@@ -232,7 +232,13 @@ export class CentralState {
     // One by one: there may be more than a call takes arguments.
     for (const range of engine.restoreRanges())
       for (const entry of await readEngineRange(store, range)) entries.push(entry);
-    await loadEngineKeys(store, engine, engine.restore(entries));
+    const earliestMs = Math.max(nowMs, state.trustedTime.earliestMs(monotonicMs));
+    const reachedMs = (stream: string | undefined) => {
+      const stage = stream === undefined ? undefined : records.get(stream);
+      if (stage !== undefined) return stage.clock.latestMs(monotonicMs) ?? -Infinity;
+      return stream === undefined ? earliestMs : null;
+    };
+    await loadEngineKeys(store, engine, engine.restore(entries, reachedMs));
     state.#showDamage(damage);
     state.showEngineAgents();
     state.records.show(engine, monotonicMs);

@@ -4,13 +4,18 @@ import { MemoryLogger } from "@millrace/runtime";
 import { SimulatedTime } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import type { Central } from "../central.ts";
+import type { CentralPipeline } from "../state/central-state.ts";
 import { openCentral } from "../records/open-central.test-support.ts";
 import { AMOUNT, AMOUNT_1M, bytesOf, ORDERS } from "../records/staged-records.test-support.ts";
 
 const START_MS = 1_700_006_400_000;
 const AMOUNT_10S = { ...AMOUNT_1M, name: "amount_10s", sizeMs: 10_000, slideMs: 10_000 };
+const AMOUNT_OFFSET = { ...AMOUNT_1M, name: "amount_offset", offsetMs: 5_000 };
 const BOTH = { metrics: [{ ...AMOUNT, paneMs: 10_000 }], windows: [AMOUNT_10S, AMOUNT_1M] };
 const MINUTE = { metrics: [{ ...AMOUNT, paneMs: 60_000 }], windows: [AMOUNT_1M] };
+const OFFSET = { metrics: [{ ...AMOUNT, paneMs: 5_000 }], windows: [AMOUNT_OFFSET] };
+const NONE = { metrics: [], windows: [] };
+const RULES_ALONE = { metrics: [{ ...AMOUNT, paneMs: null }], windows: [] };
 
 class Plant {
   readonly time = new SimulatedTime(START_MS + 2_000);
@@ -19,14 +24,14 @@ class Plant {
   #central!: Central;
   #orderCount = 0;
 
-  async start(pipeline: typeof BOTH): Promise<void> {
+  async start(pipeline: CentralPipeline): Promise<void> {
     const { time, log } = this;
     const common = { agents: [], records: [ORDERS], store: this.#store, clock: time.clock(), log };
     this.#central = await openCentral({ ...common, pipeline });
     await time.run(2_000);
   }
 
-  async restart(pipeline: typeof BOTH): Promise<void> {
+  async restart(pipeline: CentralPipeline): Promise<void> {
     await this.#central.close();
     this.#store = this.#store.crash();
     await this.start(pipeline);
@@ -55,8 +60,13 @@ class Plant {
     await this.post(80);
   }
 
-  async shown(window: string) {
-    const query = { window, group: {}, fromMs: START_MS, toMs: START_MS + 60_000, limit: 100, cursor: null };
+  get totals() {
+    return this.#central.recordStreams()[0]?.totals;
+  }
+
+  async shown(window: string, toS = 60) {
+    const toMs = START_MS + toS * 1_000;
+    const query = { window, group: {}, fromMs: START_MS, toMs, limit: 100, cursor: null };
     const { windows } = await this.#central.windows(query);
     return windows.map(({ startMs, values, state, completeness }) => [
       (startMs - START_MS) / 1_000,
@@ -95,4 +105,64 @@ test("a finer window that is added is not there for what came before, whatever c
   await plant.post(3, 33);
   expect(await plant.shown("amount_10s")).toEqual([]);
   expect(await plant.shown("amount_1m")).toEqual([[0, 62, "complete", undefined]]);
+});
+
+test("records that no window takes since the pipeline was changed are too late, and what was away is not made without them", async () => {
+  const plant = new Plant();
+  await plant.start(BOTH);
+  await plant.fill();
+  await plant.restart(OFFSET);
+  await plant.post(33, 70, 84);
+  expect(plant.totals).toMatchObject({ received: 64, aggregated: 61, tooLate: 3 });
+  await plant.post(125);
+  await plant.restart(BOTH);
+  // The last that was refused was of 84 s.
+  await plant.post(71, 90, 119, 126, 131);
+  expect(plant.totals).toMatchObject({ received: 70, aggregated: 66, tooLate: 4 });
+  expect(await plant.shown("amount_1m", 180)).toEqual([
+    [0, 60, "complete", ["orders/0"]],
+    [60, 1, "provisional", ["orders/0"]],
+    [120, 3, "provisional", undefined],
+  ]);
+  expect(await plant.shown("amount_10s", 180)).toEqual([
+    ...[0, 10, 20, 30, 40, 50].map((at) => [at, 10, "complete", ["orders/0"]]),
+    [80, 1, "provisional", ["orders/0"]],
+    [90, 1, "provisional", undefined],
+    [110, 1, "provisional", undefined],
+    [120, 2, "provisional", undefined],
+    [130, 1, "provisional", undefined],
+  ]);
+});
+
+test("records of a metric in no window are counted so, and once it is in one again none is made of their time", async () => {
+  const plant = new Plant();
+  await plant.start(MINUTE);
+  await plant.fill();
+  await plant.restart(RULES_ALONE);
+  await plant.post(81, 130);
+  expect(plant.totals).toMatchObject({ received: 63, aggregated: 61, unwindowed: 2 });
+  await plant.restart(MINUTE);
+  await plant.time.run(60_000);
+  await plant.post(82, 125, 181);
+  expect(plant.totals).toMatchObject({ received: 66, aggregated: 62, unwindowed: 2, tooLate: 2 });
+  expect(await plant.shown("amount_1m", 240)).toEqual([
+    [0, 60, "complete", ["orders/0"]],
+    [60, 1, "provisional", ["orders/0"]],
+    [180, 1, "provisional", undefined],
+  ]);
+});
+
+test("while nobody reads a stream nothing of it goes by: its windows go on as if they had not been away", async () => {
+  const plant = new Plant();
+  await plant.start(MINUTE);
+  await plant.fill();
+  await plant.restart(NONE);
+  await plant.time.run(60_000);
+  await plant.restart(MINUTE);
+  await plant.post(3, 81);
+  expect(plant.totals).toMatchObject({ received: 63, aggregated: 63 });
+  expect(await plant.shown("amount_1m", 120)).toEqual([
+    [0, 61, "complete", undefined],
+    [60, 2, "provisional", undefined],
+  ]);
 });

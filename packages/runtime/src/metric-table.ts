@@ -419,7 +419,7 @@ export const METRIC_TABLE = {
   millrace_central_records_total: {
     type: "counter",
     labels: ["stream", "outcome"],
-    help: "Records of a stream by ledger entry: received, aggregated, duplicate, set_aside, too_late, no_effect (tombstones and the like), rejected.<reason>; the others add up to received. Beside them: altered (duplicates with another content), retracted (what rows of a table had said before), lost (gone before they could be read).",
+    help: "Records of a stream by ledger entry: received, aggregated, unwindowed (of metrics in no window), duplicate, set_aside, too_late, no_effect (tombstones and the like), rejected.<reason>; the others add up to received. Beside them: altered (duplicates with another content), retracted (what rows of a table had said before), lost (gone before they could be read).",
   },
   millrace_central_record_ids: {
     type: "gauge",

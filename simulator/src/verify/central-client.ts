@@ -146,6 +146,7 @@ const streamsAnswer = z.object({
       totals: z.object({
         received: z.number(),
         aggregated: z.number(),
+        unwindowed: z.number(),
         duplicates: z.number(),
         setAside: z.number(),
         tooLate: z.number(),

@@ -4,6 +4,8 @@ import type { Labels, PaneRows } from "@millrace/stream";
 import type { RowContribution } from "./kept-row.ts";
 
 const PANES_MAX = 1_000_000;
+/** Their own time: what is taken out is looked for where it went when the engine's panes were others. */
+const PANE_MS = 1;
 
 /** What the rows of one commit bring to panes, or take out of them. */
 export class ContributionPanes {
@@ -17,7 +19,7 @@ export class ContributionPanes {
       metrics.flatMap(({ name, paneMs, accumulate }) =>
         paneMs === null
           ? []
-          : [[name, new PaneTable(name, paneLayout(paneMs, accumulate), { rowsMax: PANES_MAX })] as const],
+          : [[name, new PaneTable(name, paneLayout(PANE_MS, accumulate), { rowsMax: PANES_MAX })] as const],
       ),
     );
   }

@@ -1,5 +1,5 @@
 import type { PipelineMetric, RecordStreamConfig } from "@millrace/config";
-import { histogram, ratio } from "@millrace/stream";
+import { histogram, paneMsOf, ratio } from "@millrace/stream";
 import type { WindowResult, WindowSpec } from "@millrace/stream";
 import { SimulatedTime } from "@millrace/testkit";
 import type { Central } from "../../central.ts";
@@ -62,6 +62,14 @@ const WINDOW = {
   latenessMs: 3_600_000,
 } as const;
 export const AMOUNT_1M: WindowSpec = { ...WINDOW, name: "amount_1m", metric: "amount", by: ["region"] };
+export const AMOUNT_10S = {
+  ...WINDOW,
+  name: "amount_10s",
+  metric: "amount",
+  by: ["region"],
+  sizeMs: 10_000,
+  slideMs: 10_000,
+} satisfies WindowSpec;
 export const AMOUNT_ALL: WindowSpec = { ...WINDOW, name: "amount_all", metric: "amount", by: [] };
 export const FAILED_1M: WindowSpec = { ...WINDOW, name: "failed_1m", metric: "failed", by: ["region"] };
 const WINDOWS = [AMOUNT_1M, FAILED_1M];
@@ -121,7 +129,7 @@ export class FollowedTable {
   async upgrade(): Promise<void> {
     const { entries } = this.store.snapshot();
     this.store = new CrashingStore({
-      entries: new Map([...entries].filter(([key]) => !key.startsWith("en|"))),
+      entries: new Map([...entries].filter(([key]) => !/^e[nv]\|/.test(key))),
     });
     await this.#start();
   }
@@ -149,10 +157,16 @@ export class FollowedTable {
     return view;
   }
 
+  #withPanes(metric: PipelineMetric): PipelineMetric {
+    const size = paneMsOf(this.windows.filter((window) => window.metric === metric.name));
+    if (!size.isPossible) throw new Error(size.reason);
+    return { ...metric, paneMs: size.paneMs };
+  }
+
   async #start(): Promise<void> {
     this.central = await openCentral({
       agents: [],
-      pipeline: { metrics: [AMOUNT, FAILED], windows: this.windows },
+      pipeline: { metrics: [AMOUNT, FAILED].map((metric) => this.#withPanes(metric)), windows: this.windows },
       records: [this.#config],
       store: this.store,
       clock: this.time.clock(),

@@ -2,7 +2,7 @@
 // program makes of the rows that are in the table at the end.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { AMOUNT_ALL, changeEvent, FollowedTable, NOW } from "./followed-table.test-support.ts";
+import { AMOUNT_10S, AMOUNT_ALL, changeEvent, FollowedTable, NOW } from "./followed-table.test-support.ts";
 import type { Op, OrderRow } from "./followed-table.test-support.ts";
 
 const REGIONS = ["北京", "上海", null];
@@ -292,6 +292,39 @@ test("nor are they in the store of an earlier build, where they begin at once", 
   await table.crash();
   await table.post([changeEvent("u", 5, row(1, { amount: 4 })), changeEvent("c", 6, row(3))]);
   expect(await table.results("amount_all")).toMatchObject([{ values: { count: 2, sum: 6 } }]);
+});
+
+test("a finer window that is added leaves those of before what the rows say, whatever changes", async () => {
+  const table = await FollowedTable.open();
+  await table.post([
+    changeEvent("c", 1, row(1, { amount: 5 })),
+    changeEvent("c", 2, row(2, { t: NOW + 30_000, amount: 7 })),
+  ]);
+  table.windows = [...table.windows, AMOUNT_10S];
+  await table.crash();
+  await table.post([changeEvent("u", 3, row(2, { t: NOW + 30_000, amount: 8 }))]);
+  expect(await table.results()).toMatchObject([{ values: { count: 2, sum: 13, mean: 6.5 } }]);
+  // Nothing but the new row is in the pane of its ten seconds.
+  await table.post([changeEvent("c", 4, row(3, { t: NOW + 30_000 })), changeEvent("d", 5, { id: 3 })]);
+  await table.post([changeEvent("u", 6, row(2, { t: NOW + 31_000, amount: 1_000 }))]);
+  expect(await table.results()).toMatchObject([{ values: { count: 2, sum: 1_005, mean: 502.5 } }]);
+  expect(await table.results("amount_10s")).toEqual([]);
+});
+
+test("panes that lie across one another, one after the other: what changes is taken out of the one that it is in", async () => {
+  const table = await FollowedTable.open();
+  const minutes = table.windows;
+  const crashWith = async (sizeMs: number) => {
+    table.windows = [...minutes, { ...AMOUNT_10S, sizeMs, slideMs: sizeMs }];
+    await table.crash();
+  };
+  await crashWith(20_000);
+  await table.post([changeEvent("c", 1, row(1, { t: NOW + 35_000, amount: 5 }))]);
+  await crashWith(30_000);
+  await table.post([changeEvent("c", 2, row(2, { t: NOW + 45_000, amount: 7 }))]);
+  await crashWith(10_000);
+  await table.post([changeEvent("u", 3, row(2, { t: NOW + 45_000, amount: 8 }))]);
+  expect(await table.results()).toMatchObject([{ values: { count: 2, sum: 13, mean: 6.5 } }]);
 });
 
 test("a wrong amount leaves nothing behind when it is corrected: mean and spread are those of the rows", async () => {

@@ -34,6 +34,8 @@ export type ChangeFate = "aggregated" | "duplicates" | "tooLate" | "setAside" | 
 export interface ChangeMoment {
   /** What is of an earlier time is in no window any more. */
   readonly finalToMs: number;
+  /** See `StageMoment`. */
+  readonly takes?: (timeMs: number) => boolean;
   /** The greatest event time that the partition has had, or central's time before the first. */
   readonly latestMs: number;
 }
@@ -142,17 +144,18 @@ export class TableFollower {
     const known = this.#book.get(id);
     if (this.#book.isOfEmptied(position) || (known !== null && !isLater(position, known.position)))
       return "duplicates";
-    const isFinal = contribution !== null && contribution.timeMs < moment.finalToMs;
-    if (known === null && isFinal) return "tooLate";
+    const { finalToMs, takes = () => true } = moment;
+    const isLate = contribution !== null && (contribution.timeMs < finalToMs || !takes(contribution.timeMs));
+    if (known === null && isLate) return "tooLate";
     if (known === null && contribution !== null && contribution.timeMs < this.#book.floorMs)
       return "setAside";
-    const now = isFinal ? null : contribution;
-    this.#replace(known?.contribution ?? null, now, moment.finalToMs);
+    const now = isLate ? null : contribution;
+    this.#replace(known?.contribution ?? null, now, finalToMs);
     const timeMs = contribution?.timeMs ?? moment.latestMs;
     const row: KeptRow = { position, keptMs: Math.max(known?.keptMs ?? timeMs, timeMs), contribution: now };
     this.#book.put(id, row);
     if (refusal !== null) return refusal;
-    if (isFinal) return "tooLate";
+    if (isLate) return "tooLate";
     return change.kind === "deletion" && (known?.contribution ?? null) === null ? "noEffect" : "aggregated";
   }
 

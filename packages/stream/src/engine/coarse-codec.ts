@@ -4,27 +4,35 @@ import type { EventTimeMs } from "../event-time.ts";
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** Of one metric, by a pane length that its panes had before: those that begin before this may hold readings of so long a stretch. */
-export type CoarseTo = ReadonlyMap<number, EventTimeMs>;
+/**
+ * By which pane lengths the panes of one view have gone into panes that these are no part of, the earliest first: those that
+ * begin before a time may hold readings of so long a stretch.
+ */
+export type CoarseMoves = readonly (readonly [paneMs: EventTimeMs, endMs: EventTimeMs])[];
 
-/** Stored under `c|{metric}`, JSON: `[[60000,1700000000000]]`, pane length and time. None where it cannot be read. */
-export function decodeCoarse(bytes: Uint8Array): CoarseTo {
+/** Stored under `c|{view}`, JSON: `[[60000,1700000000000]]`. None where it cannot be read. */
+export function decodeCoarse(bytes: Uint8Array): CoarseMoves {
   try {
     const pairs: unknown = JSON.parse(decoder.decode(bytes));
-    if (!Array.isArray(pairs)) return new Map();
-    return new Map(
-      pairs.filter((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(Number.isFinite)),
-    );
+    if (!Array.isArray(pairs)) return [];
+    return pairs.filter((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(Number.isFinite));
   } catch {
-    return new Map();
+    return [];
   }
 }
 
-export function encodeCoarse(coarse: CoarseTo): Uint8Array {
-  return encoder.encode(JSON.stringify([...coarse]));
+export function encodeCoarse(moves: CoarseMoves): Uint8Array {
+  return encoder.encode(JSON.stringify(moves));
 }
 
-/** What of the metric's panes is coarse: whatever is before, since of what was dropped nothing is known. */
-export function coarsePanesOf(metric: string, coarse: CoarseTo): CoarsePanes[] {
-  return Array.from(coarse, ([paneMs, endMs]) => ({ metric, paneMs, startMs: -Infinity, endMs }));
+/** One that goes on, or is as the last one was, only reaches further. */
+export function addCoarseMove(moves: CoarseMoves, paneMs: EventTimeMs, endMs: EventTimeMs): CoarseMoves {
+  const last = moves.at(-1);
+  if (last?.[0] !== paneMs) return [...moves, [paneMs, endMs]];
+  return [...moves.slice(0, -1), [paneMs, Math.max(last[1], endMs)]];
+}
+
+/** What of the view's panes is coarse: whatever is before, since of what was dropped nothing is known. */
+export function coarsePanesOf(metric: string, moves: CoarseMoves): CoarsePanes[] {
+  return moves.map(([paneMs, endMs]) => ({ metric, paneMs, startMs: -Infinity, endMs }));
 }

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Membership } from "../membership.ts";
 import { paneLayout } from "../pane-layout.ts";
+import type { PaneRows } from "../pane-rows.ts";
 import { paneMsOf } from "../pane-size.ts";
 import { PaneTable } from "../pane-table.ts";
 import type { WindowResult } from "../window-result.ts";
@@ -13,7 +14,7 @@ import { StoredEngine } from "./stored-engine.test-support.ts";
 const metric: MetricSpec = { name: "t", unit: "", accumulate: ["sum"], isLive: true };
 const LATENESS_MS = 3_600_000;
 
-function aligned(name: string, sizeMs: number, slideMs = sizeMs): WindowSpec {
+function aligned(name: string, sizeMs: number, slideMs = sizeMs) {
   return {
     name,
     metric: "t",
@@ -23,7 +24,7 @@ function aligned(name: string, sizeMs: number, slideMs = sizeMs): WindowSpec {
     sizeMs,
     slideMs,
     offsetMs: 0,
-  };
+  } as const satisfies WindowSpec;
 }
 
 const fine = aligned("fine", 10_000);
@@ -42,31 +43,47 @@ const run: WindowSpec = {
 class Plant {
   readonly engine: StoredEngine;
   windows: readonly WindowSpec[];
+  readonly accumulate: readonly string[];
   #frontiers = 0;
 
-  constructor(...windows: readonly WindowSpec[]) {
+  constructor(windows: readonly WindowSpec[], accumulate: readonly string[] = ["sum", "first", "last"]) {
     this.windows = windows;
+    this.accumulate = accumulate;
     this.engine = new StoredEngine(this.#options());
-    this.engine.restart();
     const membership = new Membership();
     membership.join("a", "alpha", -1e9);
     this.engine.setMembership(membership);
+    // Its start is committed.
+    this.engine.tick(-1e9);
   }
 
-  restart(...windows: readonly WindowSpec[]): void {
+  /** `reachedMs`: what time it is, where a metric may have been in no window. */
+  restart(windows: readonly WindowSpec[], reachedMs = -Infinity): void {
     this.windows = windows;
-    this.engine.restart(this.#options());
+    this.engine.restart(this.#options(), () => reachedMs);
   }
 
   /** `groupings`: the only ones that they are for; absent: all. */
   read(timesMs: readonly number[], nowMs: number, groupings?: ReadonlySet<string>) {
-    const size = paneMsOf(this.windows);
-    if (!size.isPossible) throw new Error(size.reason);
-    const layout = paneLayout(size.paneMs, ["sum", "first", "last"]);
-    const table = new PaneTable("t", layout, { rowsMax: 1_000 });
-    for (const timeMs of timesMs) table.add(0, timeMs, 1);
-    const rows = table.take(() => ({}));
+    const rows = this.rowsOf(timesMs.map((timeMs) => ({ timeMs, value: 1, machine: "" })));
     return this.engine.apply(groupings === undefined ? rows : { ...rows, groupings }, nowMs);
+  }
+
+  get paneMs(): number {
+    const size = paneMsOf(this.windows);
+    if (!size.isPossible && this.windows.length > 0) throw new Error(size.reason);
+    return size.isPossible ? size.paneMs : 1_000;
+  }
+
+  rowsOf(
+    readings: readonly { timeMs: number; value: number; machine: string }[],
+    paneMs = this.paneMs,
+  ): PaneRows {
+    const layout = paneLayout(paneMs, this.accumulate);
+    const table = new PaneTable("t", layout, { rowsMax: 1_000 });
+    const machines = [...new Set(readings.map(({ machine }) => machine))];
+    for (const { timeMs, value, machine } of readings) table.add(machines.indexOf(machine), timeMs, value);
+    return table.take((series) => ({ machine: machines[series] }));
   }
 
   pass(watermarkMs: number): void {
@@ -82,7 +99,10 @@ class Plant {
   }
 
   #options() {
-    return { windows: this.windows, metrics: [metric], hotMs: 60_000, graceMs: 0 };
+    const metrics = [
+      { ...metric, accumulate: this.accumulate.filter((name) => name !== "first" && name !== "last") },
+    ];
+    return { windows: this.windows, metrics, hotMs: 60_000, graceMs: 0 };
   }
 }
 
@@ -92,7 +112,7 @@ function brief({ startMs, state, values, completeness }: WindowResult) {
 
 /** Ten readings in each ten seconds of a minute, all of them passed. */
 function full(...windows: readonly WindowSpec[]): Plant {
-  const plant = new Plant(...windows);
+  const plant = new Plant(windows);
   plant.read(
     Array.from({ length: 60 }, (_, second) => second * 1_000),
     60_000,
@@ -106,16 +126,15 @@ function full(...windows: readonly WindowSpec[]): Plant {
 test("a fine window that is taken out and put back stays as it was where late readings come, and says that it may lack some", () => {
   const plant = full(fine, minute);
   expect(plant.shown("fine", 81_000)[0]).toEqual([0, 10, "complete", ""]);
-  plant.restart(minute);
+  plant.restart([minute]);
   plant.engine.tick(82_000);
-  plant.restart(fine, minute);
+  plant.restart([fine, minute]);
   plant.engine.tick(83_000);
   const outcome = plant.read([3_000, 33_000], 84_000);
   expect(outcome).toMatchObject({ merged: 2, tooLate: 0 });
   expect(outcome.late.map(({ window, startMs, reason }) => [window, startMs, reason])).toEqual([
     ["fine", 0, "too_late"],
     ["minute", 0, "after_complete"],
-    ["fine", 30_000, "too_late"],
   ]);
   plant.engine.tick(86_000);
   const seconds = [0, 10, 20, 30, 40, 50];
@@ -131,7 +150,7 @@ test("a fine window that is taken out and put back stays as it was where late re
     [120, 1, "complete", ""],
     [130, 2, "complete", ""],
   ]);
-  plant.restart(fine, minute);
+  plant.restart([fine, minute]);
   const final = plant.engine.tick(2 * LATENESS_MS);
   expect(final.filter(({ window }) => window === "fine").map(brief)).toEqual([
     ...seconds.map((at) => [at, 10, "final", "a"]),
@@ -146,12 +165,12 @@ test("a fine window that is taken out and put back stays as it was where late re
 test("it says so for as long as its own panes are there, be those by other labels final before", () => {
   const quick: WindowSpec = { ...aligned("quick", 10_000), by: ["machine"], latenessMs: 10_000 };
   const plant = full(fine, minute, quick);
-  plant.restart(minute);
+  plant.restart([minute]);
   plant.engine.tick(82_000);
-  plant.restart(fine, minute, quick);
+  plant.restart([fine, minute, quick]);
   plant.engine.tick(200_000);
   plant.engine.tick(201_000);
-  expect(plant.engine.store.has("c|t")).toBe(true);
+  expect(plant.engine.store.has("c|t@:")).toBe(true);
   const { late } = plant.read([3_000], 202_000);
   expect(late.find(({ window }) => window === "fine")).toMatchObject({ startMs: 0, reason: "too_late" });
   plant.engine.tick(204_000);
@@ -160,7 +179,7 @@ test("it says so for as long as its own panes are there, be those by other label
 
 test("a finer window that is added begins behind the panes of before, whose readings it cannot tell apart", () => {
   const plant = full(minute);
-  plant.restart(fine, minute);
+  plant.restart([fine, minute]);
   expect(plant.engine.keptWindows).toEqual([{ window: "fine", toMs: 120_000 }]);
   plant.engine.tick(83_000);
   expect(plant.read([3_000, 33_000, 90_000], 84_000)).toMatchObject({ merged: 3 });
@@ -177,7 +196,7 @@ test("a finer window that is added begins behind the panes of before, whose read
 
 test("of a sliding window those whose boundaries lie between the panes of before go on", () => {
   const plant = full(minute);
-  plant.restart(aligned("sliding", 60_000, 10_000), minute);
+  plant.restart([aligned("sliding", 60_000, 10_000), minute]);
   plant.read([3_000, 90_000], 91_000);
   plant.pass(400_000);
   plant.engine.tick(401_000);
@@ -189,14 +208,14 @@ test("of a sliding window those whose boundaries lie between the panes of before
 
 test("where no window takes a reading any more it is too late", () => {
   const plant = full(minute);
-  plant.restart(fine);
+  plant.restart([fine]);
   expect(plant.read([3_000], 84_000)).toMatchObject({ merged: 0, tooLate: 1, tooLateFromMs: 0 });
   expect(plant.engine.tick(2 * LATENESS_MS)).toEqual([]);
 });
 
 test("panes that get longer leave nothing behind: windows of their length go on exactly", () => {
   const plant = full(fine, minute);
-  plant.restart(minute);
+  plant.restart([minute]);
   expect(plant.engine.keptWindows).toEqual([]);
   plant.read([3_000], 84_000);
   plant.engine.tick(86_000);
@@ -204,10 +223,10 @@ test("panes that get longer leave nothing behind: windows of their length go on 
 });
 
 test("a session that runs while panes get shorter stays as it was, and the next begins behind it", () => {
-  const plant = new Plant(run);
+  const plant = new Plant([run]);
   plant.read([35_000, 50_000], 51_000);
   plant.engine.tick(52_000);
-  plant.restart(run, fine);
+  plant.restart([run, fine]);
   plant.engine.tick(53_000);
   plant.read([55_000, 65_000], 66_000);
   plant.pass(300_000);
@@ -223,9 +242,9 @@ test("a crash while panes are moved: the next start goes on, and knows which are
   for (let commits = 0; commits < 3; commits++) {
     const plant = full(minute, byMachine);
     plant.engine.moveCommitsMax = commits;
-    plant.restart(fine, minute, byMachine);
+    plant.restart([fine, minute, byMachine]);
     plant.engine.moveCommitsMax = Infinity;
-    plant.restart(fine, minute, byMachine);
+    plant.restart([fine, minute, byMachine]);
     plant.read([3_000], 84_000);
     plant.pass(200_000);
     plant.engine.tick(201_000);
@@ -234,19 +253,19 @@ test("a crash while panes are moved: the next start goes on, and knows which are
   }
 });
 
-test("panes are coarse up to the last of any grouping, whichever of them is moved last", () => {
+test("panes are coarse up to the last of their own grouping, whichever of them is moved last", () => {
   const byMachine = { ...minute, name: "by", by: ["machine"] };
   const plant = full(minute, byMachine);
   plant.read([130_000], 131_000, new Set(['["machine"]']));
-  plant.restart(fine, minute, byMachine);
-  expect(plant.engine.keptWindows).toEqual([{ window: "fine", toMs: 180_000 }]);
+  plant.restart([fine, minute, byMachine]);
+  expect(plant.engine.keptWindows).toEqual([{ window: "fine", toMs: 120_000 }]);
 });
 
 test("a fine window of before that nobody had been shown is not there once its panes have been longer", () => {
-  const plant = new Plant(fine, minute);
+  const plant = new Plant([fine, minute]);
   plant.read([3_000, 33_000], 34_000);
-  plant.restart(minute);
-  plant.restart(fine, minute);
+  plant.restart([minute]);
+  plant.restart([fine, minute]);
   plant.pass(300_000);
   plant.engine.tick(300_000);
   expect(plant.shown("fine", 300_000)).toEqual([]);
@@ -255,15 +274,15 @@ test("a fine window of before that nobody had been shown is not there once its p
 
 test("a sliding window that was outdated when its panes got longer ends as it was shown", () => {
   const sliding = aligned("sliding", 60_000, 20_000);
-  const plant = new Plant(sliding, minute);
+  const plant = new Plant([sliding, minute]);
   plant.read([65_000], 66_000);
   plant.pass(200_000);
   plant.engine.tick(200_000);
   plant.read([66_000], 201_000);
   plant.engine.tick(203_000);
-  plant.restart(minute);
+  plant.restart([minute]);
   plant.read([119_000], 204_000);
-  plant.restart(sliding, minute);
+  plant.restart([sliding, minute]);
   const final = plant.engine.tick(2 * LATENESS_MS).filter(({ window }) => window === "sliding");
   expect(final.map(brief)).toEqual([
     [20, 1, "final", "a"],
@@ -274,13 +293,13 @@ test("a sliding window that was outdated when its panes got longer ends as it wa
 
 test("a window that was away while others of its panes were there has what came meanwhile: when asked for, and when final", () => {
   const plant = full(minute, { ...minute, name: "away" });
-  plant.restart(minute);
+  plant.restart([minute]);
   plant.read([3_000], 84_000);
   plant.engine.tick(86_000);
-  plant.restart(minute, { ...minute, name: "away" });
+  plant.restart([minute, { ...minute, name: "away" }]);
   plant.engine.tick(87_000);
   expect(plant.shown("away", 87_000)[0]).toEqual([0, 61, "complete", ""]);
-  plant.restart(minute, { ...minute, name: "away" });
+  plant.restart([minute, { ...minute, name: "away" }]);
   const final = plant.engine.tick(2 * LATENESS_MS).filter(({ window }) => window === "away");
   expect(final.map(brief)[0]).toEqual([0, 61, "final", ""]);
 });
@@ -289,10 +308,10 @@ test("a window that takes what is late for longer than those before begins where
   const plant = full({ ...minute, latenessMs: 0 });
   plant.engine.tick(125_000);
   const slow = { ...minute, name: "slow" };
-  plant.restart({ ...minute, latenessMs: 0 }, slow);
+  plant.restart([{ ...minute, latenessMs: 0 }, slow]);
   expect(plant.read([3_000], 126_000)).toMatchObject({ merged: 0, tooLate: 1 });
   plant.read([121_000], 127_000);
-  plant.restart(slow);
+  plant.restart([slow]);
   plant.read([4_000, 122_000], 128_000);
   plant.pass(300_000);
   plant.engine.tick(300_000);
@@ -301,7 +320,7 @@ test("a window that takes what is late for longer than those before begins where
 
 test("windows by labels that none was by before, and sessions, begin behind the panes that are there", () => {
   const plant = full(fine);
-  plant.restart(fine, { ...fine, name: "machine", by: ["machine"] }, run);
+  plant.restart([fine, { ...fine, name: "machine", by: ["machine"] }, run]);
   plant.read([3_000, 85_000, 91_000], 92_000);
   plant.pass(300_000);
   plant.engine.tick(300_000);
@@ -310,63 +329,198 @@ test("windows by labels that none was by before, and sessions, begin behind the 
   expect(plant.shown("run", 300_000)).toEqual([[91, 1, "complete", ""]]);
 });
 
-test("any readings, any windows over time: what is complete or final is the count of all that it took, or says that it may not be", () => {
-  const WINDOWS = [
-    fine,
-    { ...aligned("twenty", 20_000), latenessMs: 100_000 },
-    aligned("thirty", 30_000),
-    minute,
-    { ...aligned("ninety", 90_000), latenessMs: 30_000 },
-    aligned("sliding", 60_000, 20_000),
-    run,
-  ];
+/** Readings were refused by the offset window, whose own first panes were coarse. */
+test("a window that was away while another refused what came is not made of the rest", () => {
+  const offset = { ...minute, name: "offset", offsetMs: 5_000 };
+  const plant = new Plant([fine]);
+  for (let second = 0; second < 33; second++) plant.read([second * 1_000], second * 1_000);
+  plant.restart([offset]);
+  for (let second = 33; second < 113; second++) plant.read([second * 1_000], second * 1_000);
+  plant.restart([fine]);
+  for (let second = 113; second < 140; second++) plant.read([second * 1_000], second * 1_000);
+  plant.read([45_000], 141_000);
+  plant.pass(200_000);
+  const final = plant.engine.tick(2 * LATENESS_MS);
+  // Of the others from 70 on nothing has come since.
+  expect(final.map(brief)).toEqual([110, 120, 130].map((startS) => [startS, 10, "final", ""]));
+});
+
+test("windows by other labels begin behind what the former ones had, which are gone", () => {
+  const plant = full(fine);
+  plant.restart([{ ...fine, name: "machine", by: ["machine"] }]);
+  plant.read([3_000, 85_000, 91_000], 92_000);
+  plant.pass(300_000);
+  plant.engine.tick(300_000);
+  expect(plant.shown("machine", 300_000)).toEqual([[90, 1, "complete", ""]]);
+});
+
+test("a metric that was in no window for a time: none is made of what that time has left", () => {
+  const plant = full(minute);
+  plant.restart([], 81_000);
+  expect(plant.read([90_000, 150_000], 151_000)).toMatchObject({ unwindowed: 2 });
+  plant.restart([minute], 160_000);
+  expect(plant.read([95_000, 170_000], 171_000)).toMatchObject({ tooLate: 2 });
+  plant.read([190_000], 191_000);
+  plant.restart([minute], 192_000);
+  plant.pass(300_000);
+  plant.engine.tick(300_000);
+  expect(plant.shown("minute", 300_000)).toEqual([
+    [0, 60, "complete", "a"],
+    [60, 1, "provisional", "a"],
+    [180, 1, "complete", ""],
+  ]);
+});
+
+test("what is taken out is looked for where it went, however panes were moved since", () => {
+  const long = aligned("long", 180_000);
+  const plant = new Plant([long, minute], ["sum", "mean"]);
+  const rowOf = (value: number) => plant.rowsOf([{ timeMs: 100_000, value, machine: "" }], 1);
+  plant.engine.apply(rowOf(5), 101_000);
+  plant.engine.apply(rowOf(7), 101_000);
+  // Into the pane of 0, and from there it goes nowhere.
+  plant.restart([long, aligned("ninety", 90_000)]);
+  plant.restart([long, fine]);
+  plant.engine.apply(rowOf(8), 102_000);
+  plant.engine.apply({ ...rowOf(5), isRetraction: true }, 102_000);
+  const [result] = plant.engine.tick(103_000);
+  expect(result?.values).toMatchObject({ count: 2, sum: 15, mean: 7.5 });
+});
+
+const byMachine = (spec: WindowSpec): WindowSpec => ({ ...spec, name: `${spec.name} by`, by: ["machine"] });
+const WINDOWS: readonly WindowSpec[] = [
+  fine,
+  { ...aligned("twenty", 20_000), latenessMs: 100_000 },
+  aligned("thirty", 30_000),
+  minute,
+  { ...aligned("ninety", 90_000), latenessMs: 30_000 },
+  aligned("sliding", 60_000, 20_000),
+  { ...aligned("offset", 60_000), offsetMs: 5_000 },
+  { ...aligned("gaps", 60_000, 40_000), offsetMs: 10_000 },
+  byMachine(fine),
+  byMachine(aligned("forty", 40_000)),
+  run,
+];
+const anyWindows = fc.subarray([...WINDOWS], { minLength: 1 });
+const nextWindows = fc.option(
+  fc.oneof({ weight: 6, arbitrary: anyWindows }, { weight: 1, arbitrary: fc.constant([]) }),
+  { nil: null },
+);
+const isOfGroup = ({ group }: WindowResult, machine: string) => (group["machine"] ?? machine) === machine;
+
+test("any readings, any windows over time: what is complete or final is the count of all that came for it, or says that it may not be", () => {
   const step = fc.record({
-    timesMs: fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 5 }),
-    windows: fc.option(fc.subarray(WINDOWS, { minLength: 1 }), { nil: null }),
+    readings: fc.array(
+      fc.record({ at: fc.integer({ min: 0, max: 300 }), machine: fc.constantFrom("m", "n") }),
+      { maxLength: 5 },
+    ),
+    windows: nextWindows,
     isPassed: fc.boolean(),
     stepMs: fc.integer({ min: 2_000, max: 30_000 }),
   });
   fc.assert(
-    fc.property(
-      fc.subarray(WINDOWS, { minLength: 1 }),
-      fc.array(step, { minLength: 3, maxLength: 12 }),
-      (first, steps) => {
-        const plant = new Plant(...first);
-        let nowMs = 300_000;
-        const readings: { readonly timeMs: number; readonly lateFor: ReadonlySet<string> }[] = [];
-        const check = (results: readonly WindowResult[]) => {
-          for (const result of results) {
-            const { window, startMs, endMs, state, values, completeness, mergedIntoMs } = result;
-            if (state === "provisional" || completeness.agentsCoarse !== undefined) continue;
-            if (mergedIntoMs !== undefined) continue;
-            const own = readings.filter(
-              ({ timeMs, lateFor }) =>
-                startMs <= timeMs && timeMs < endMs && !lateFor.has(`${window} ${startMs}`),
-            );
-            expect([window, startMs, state, values["count"]]).toEqual([window, startMs, state, own.length]);
-          }
-        };
-        for (const { timesMs, windows, isPassed, stepMs } of steps) {
-          nowMs += stepMs;
-          if (windows !== null) plant.restart(...windows);
-          for (const at of timesMs) {
-            const timeMs = at * 1_000;
-            const { late, tooLate } = plant.read([timeMs], nowMs);
-            if (tooLate > 0) continue;
-            const refused = late.filter(({ reason }) => reason === "too_late");
-            const lateFor = new Set(refused.map(({ window, startMs }) => `${window} ${startMs}`));
-            readings.push({ timeMs, lateFor });
-          }
-          if (isPassed) plant.pass(nowMs);
-          check(plant.engine.tick(nowMs));
-          const names = new Set(plant.windows.map(({ name }) => name));
-          // What is final takes nothing, whether it is there or not.
-          const isOpen = ({ window, state }: WindowResult) => names.has(window) && state !== "final";
-          check(plant.engine.computed(nowMs).filter(isOpen));
+    fc.property(anyWindows, fc.array(step, { minLength: 3, maxLength: 12 }), (first, steps) => {
+      const plant = new Plant(first);
+      let nowMs = 300_000;
+      const came: { timeMs: number; machine: string; lateFor: ReadonlySet<string> }[] = [];
+      const check = (results: readonly WindowResult[]) => {
+        for (const result of results) {
+          const { window, startMs, endMs, state, values, completeness, mergedIntoMs } = result;
+          if (state === "provisional" || completeness.agentsCoarse !== undefined) continue;
+          if (mergedIntoMs !== undefined) continue;
+          const own = came.filter(
+            ({ timeMs, machine, lateFor }) =>
+              startMs <= timeMs &&
+              timeMs < endMs &&
+              isOfGroup(result, machine) &&
+              !lateFor.has(`${window} ${startMs}`),
+          );
+          expect([window, startMs, state, values["count"]]).toEqual([window, startMs, state, own.length]);
         }
-        check(plant.engine.tick(nowMs + 2 * LATENESS_MS));
-      },
-    ),
+      };
+      for (const { readings, windows, isPassed, stepMs } of steps) {
+        nowMs += stepMs;
+        if (windows !== null) plant.restart(windows, nowMs);
+        for (const { at, machine } of readings) {
+          const timeMs = at * 1_000;
+          const { late } = plant.engine.apply(plant.rowsOf([{ timeMs, value: 1, machine }]), nowMs);
+          const refused = late.filter(({ reason }) => reason === "too_late");
+          const lateFor = new Set(refused.map(({ window, startMs }) => `${window} ${startMs}`));
+          came.push({ timeMs, machine, lateFor });
+        }
+        if (isPassed) plant.pass(nowMs);
+        check(plant.engine.tick(nowMs));
+        const names = new Set(plant.windows.map(({ name }) => name));
+        // What is final takes nothing, whether it is there or not.
+        const isOpen = ({ window, state }: WindowResult) => names.has(window) && state !== "final";
+        check(plant.engine.computed(nowMs).filter(isOpen));
+      }
+      check(plant.engine.tick(nowMs + 2 * LATENESS_MS));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("any changes of rows, any windows over time: what does not say that it lacks some is the sum and the mean of the rows", () => {
+  interface Row {
+    readonly timeMs: number;
+    readonly value: number;
+    readonly machine: string;
+  }
+  const row = fc.record({
+    timeMs: fc.integer({ min: 0, max: 300 }).map((at) => at * 1_000),
+    value: fc.integer({ min: -50, max: 1_000 }),
+    machine: fc.constantFrom("m", "n"),
+  });
+  const step = fc.record({
+    changes: fc.array(fc.tuple(fc.nat(3), fc.option(row, { nil: null })), { maxLength: 5 }),
+    windows: nextWindows,
+  });
+  const grids = (windows: readonly WindowSpec[]) => windows.filter(({ kind }) => kind !== "session");
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 3, maxLength: 12 }), (steps) => {
+      const plant = new Plant([minute], ["sum", "mean"]);
+      let nowMs = 300_000;
+      const rows = new Map<number, { row: Row; groupings: ReadonlySet<string> }>();
+      const groupingsNow = () => new Set(plant.windows.map(({ by }) => JSON.stringify(by)));
+      for (const { changes, windows } of steps) {
+        nowMs += 5_000;
+        if (windows !== null) {
+          plant.restart(grids(windows), nowMs);
+          const now = groupingsNow();
+          for (const [id, { row, groupings }] of rows)
+            rows.set(id, { row, groupings: new Set([...groupings].filter((by) => now.has(by))) });
+        }
+        for (const [id, next] of changes) {
+          const before = rows.get(id);
+          rows.delete(id);
+          if (next !== null) {
+            const { merged } = plant.engine.apply(plant.rowsOf([next], 1), nowMs);
+            // What no window has taken nobody takes out.
+            rows.set(id, { row: next, groupings: merged > 0 ? groupingsNow() : new Set() });
+          }
+          if (before === undefined) continue;
+          const { groupings } = before;
+          plant.engine.apply({ ...plant.rowsOf([before.row], 1), isRetraction: true, groupings }, nowMs);
+        }
+        plant.pass(nowMs);
+        plant.engine.tick(nowMs);
+        const names = new Set(plant.windows.map(({ name }) => name));
+        for (const result of plant.engine.computed(nowMs)) {
+          const { window, startMs, endMs, values, completeness } = result;
+          if (!names.has(window) || completeness.agentsCoarse !== undefined || result.state === "final")
+            continue;
+          const own = [...rows.values()]
+            .map((each) => each.row)
+            .filter(
+              (each) => startMs <= each.timeMs && each.timeMs < endMs && isOfGroup(result, each.machine),
+            );
+          const sum = own.reduce((total, { value }) => total + value, 0);
+          expect([window, startMs, values["count"]]).toEqual([window, startMs, own.length]);
+          expect(values["sum"] ?? 0).toBeCloseTo(sum, 6);
+          if (own.length > 0) expect(values["mean"]).toBeCloseTo(sum / own.length, 6);
+        }
+      }
+    }),
     { numRuns: 200 },
   );
 });

@@ -19,8 +19,7 @@ export class GridTrack extends WindowTrack {
     this.grid = windowGrid(spec);
   }
 
-  /** No window that takes nothing any more reaches beyond this. */
-  get closedEndMs(): EventTimeMs {
+  override get closedEndMs(): EventTimeMs {
     let toMs = Math.max(this.finalToMs, this.keptBeforeMs);
     for (const { endMs } of this.view.coarse) toMs = Math.max(toMs, endMs);
     return Number.isFinite(toMs) ? this.grid.endOf(toMs) : toMs;
@@ -30,6 +29,10 @@ export class GridTrack extends WindowTrack {
   isClosed(startMs: EventTimeMs): boolean {
     if (startMs < this.finalToMs || startMs < this.keptBeforeMs) return true;
     return this.view.coarse.length > 0 && this.isKept({ startMs, endMs: this.grid.endOf(startMs) });
+  }
+
+  override takesAt(paneMs: EventTimeMs): boolean {
+    return this.startsOver(paneMs).some((startMs) => !this.isClosed(startMs));
   }
 
   override isStale(result: WindowResult): boolean {

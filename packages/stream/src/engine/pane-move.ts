@@ -1,5 +1,5 @@
 import { emptyPane, mergePane } from "../pane-state.ts";
-import { decodeCoarse, encodeCoarse } from "./coarse-codec.ts";
+import { addCoarseMove, decodeCoarse, encodeCoarse } from "./coarse-codec.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
 import type { PaneView } from "./pane-view.ts";
 import { coarseKey, parseStateKey, stateKey, viewPaneMs, withoutPaneSize } from "./state-key.ts";
@@ -22,8 +22,8 @@ const MOVED_PANES_MAX = 1_000;
  * Each commit puts the new panes and deletes the old ones together: interrupted anywhere, the next start goes on from there.
  *
  * A stored pane goes into the pane that contains its start. Finer panes merge into coarser ones exactly. Of a coarser one nobody
- * can tell what of it belongs into which of the finer: up to when there are such panes is stored with them, and windows with a
- * boundary in one stay as they were shown (`WindowTrack.isKept`).
+ * can tell what of it belongs into which of the finer: up to when there are such panes is stored with them, windows with a
+ * boundary in one stay as they were shown (`WindowTrack.isKept`), and what still comes goes where the others went (`PaneView.placeOf`).
  */
 export class PaneMove {
   readonly #viewKeys: ReadonlySet<string>;
@@ -32,10 +32,16 @@ export class PaneMove {
   /** The view of another pane size whose panes are moved now; null while the next one is looked for. */
   #old: { readonly name: string; readonly paneMs: number; readonly view: PaneView } | null = null;
   #entries: readonly StateEntry[] = [];
+  readonly #otherViews: string[] = [];
 
   constructor(views: readonly PaneView[]) {
     this.#viewKeys = new Set(views.map((view) => view.key));
     this.#views = new Map(views.map((view) => [withoutPaneSize(view.key), view]));
+  }
+
+  /** Names of the views that were met and are none of these. */
+  get otherViews(): readonly string[] {
+    return this.#otherViews;
   }
 
   /** What is to be read next; null when every pane has its place. */
@@ -58,8 +64,12 @@ export class PaneMove {
       const name = parseStateKey(last.key)?.name;
       const view = name === undefined ? undefined : this.#views.get(withoutPaneSize(name));
       if (name === undefined) this.#fromKey = after(last.key);
-      else if (view === undefined || this.#viewKeys.has(name)) this.#fromKey = `p|${name}}`;
-      else this.#old = { name, paneMs: viewPaneMs(name), view };
+      else if (view !== undefined && !this.#viewKeys.has(name))
+        this.#old = { name, paneMs: viewPaneMs(name), view };
+      else {
+        if (view === undefined) this.#otherViews.push(name);
+        this.#fromKey = `p|${name}}`;
+      }
       return [];
     }
     this.#fromKey = after(last.key);
@@ -92,9 +102,8 @@ export class PaneMove {
     if (this.#old === null || lastMs === undefined) return [];
     const { paneMs, view } = this.#old;
     if (view.layout.paneMs % paneMs === 0) return [];
-    const coarse = new Map(stored === undefined ? [] : decodeCoarse(stored));
-    coarse.set(paneMs, Math.max(coarse.get(paneMs) ?? -Infinity, lastMs + paneMs));
-    return [{ key: coarseKey(view.key), bytes: encodeCoarse(coarse) }];
+    const moves = stored === undefined ? [] : decodeCoarse(stored);
+    return [{ key: coarseKey(view.key), bytes: encodeCoarse(addCoarseMove(moves, paneMs, lastMs + paneMs)) }];
   }
 
   #targets(): Map<string, StateEntry[]> {

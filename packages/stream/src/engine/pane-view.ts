@@ -51,8 +51,10 @@ export class PaneView {
   readonly #tree: PaneTree;
   /** Every pane from here on is in memory, if there is one; earlier ones may be in the store only. */
   residentFromMs: EventTimeMs = -Infinity;
-  /** What of its panes was made of longer ones; up to a time, and mostly none. At the start only. */
+  /** What of its panes was made of longer ones, in the order in which that was; up to a time, and mostly none. At the start only. */
   coarse: readonly CoarsePanes[] = [];
+  /** It has, or had, all that came of its metric from here on. Of before, some was refused, dropped, or came while it was away. */
+  wholeFromMs: EventTimeMs = -Infinity;
   /** The panes that have been deleted from the store without coming into memory. */
   readonly dropped: PageCursor;
   /** Rises when windows leave memory: what panes know of their windows is out of date. */
@@ -127,6 +129,17 @@ export class PaneView {
   /** The start of the pane that a delta's pane falls into, be it finer or coarser. */
   paneStartOf(timeMs: EventTimeMs): EventTimeMs {
     return Math.floor(timeMs / this.layout.paneMs) * this.layout.paneMs;
+  }
+
+  /**
+   * The start of the pane that what comes of a time goes into: where panes were longer, the one that what came of it then is in by
+   * now, so that it can be taken out again. Every window that is not kept has both times in it, or neither. Monotone.
+   */
+  placeOf(timeMs: EventTimeMs): EventTimeMs {
+    let placeMs = timeMs;
+    for (const { paneMs, endMs } of this.coarse)
+      if (placeMs < endMs) placeMs = Math.floor(placeMs / paneMs) * paneMs;
+    return this.paneStartOf(placeMs);
   }
 
   /** The group of a series, as in keys; a label that the series lacks is "". */

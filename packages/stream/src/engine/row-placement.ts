@@ -36,7 +36,7 @@ function onlyPane(view: PaneView, { rowCount, series, seriesIndex, startMs }: Pa
   if (rowCount === 0 || names.length !== 1 || !isPlace(startMs[0])) return null;
   for (let row = 0; row < rowCount; row++)
     if (startMs[row] !== startMs[0] || seriesIndex[row] >= series.length) return null;
-  return { startMs: view.paneStartOf(startMs[0]), group: names[0], rows: firstRows(rowCount) };
+  return { startMs: view.placeOf(startMs[0]), group: names[0], rows: firstRows(rowCount) };
 }
 
 interface FoundPane {
@@ -65,7 +65,7 @@ function findPanes(view: PaneView, { rowCount, series, seriesIndex, startMs }: P
     const group = seriesIndex[row] < indexOf.length ? indexOf[seriesIndex[row]] : -1;
     // Mostly the pane of the row before.
     if (startMs[row] !== atMs || group !== inGroup) {
-      if (startMs[row] !== atMs) paneStartMs = view.paneStartOf(startMs[row]);
+      if (startMs[row] !== atMs) paneStartMs = view.placeOf(startMs[row]);
       atMs = startMs[row];
       inGroup = group;
       place = NOWHERE;
@@ -109,7 +109,7 @@ function firstPaneOf(view: PaneView, startMs: Float64Array, rowCount: number): E
   let firstMs = Infinity;
   for (let row = 0; row < rowCount; row++)
     if (startMs[row] < firstMs && isPlace(startMs[row])) firstMs = startMs[row];
-  return view.paneStartOf(firstMs);
+  return view.placeOf(firstMs);
 }
 
 function isPlace(startMs: EventTimeMs): boolean {

@@ -51,6 +51,14 @@ export class SessionTrack extends WindowTrack {
     return Math.ceil(toMs / layout.paneMs) * layout.paneMs;
   }
 
+  override get closedEndMs(): EventTimeMs {
+    return this.shutToMs;
+  }
+
+  override takesAt(paneMs: EventTimeMs): boolean {
+    return paneMs >= this.shutToMs;
+  }
+
   /** No session lies on a grid. */
   override isKept({ startMs }: TimeRange): boolean {
     return startMs < this.keptToMs;

@@ -196,6 +196,7 @@ test("a session is final its lateness after the greatest length, and takes nothi
   expect([...engine.store.keys()].map((key) => key.slice(0, 6)).sort()).toEqual([
     "f|run",
     "n|run",
+    "v|t@:",
     "w|run|",
     "w|run|",
   ]);

@@ -9,10 +9,11 @@ import type { EventTimeMs } from "../event-time.ts";
  *   o|{window}|{start}|{group}   marker: not complete, or changed since its last result (open-marker.ts)
  *   s|{window}|{start}|{group}   where a group's sessions lie that begin in one page of time (session-codec.ts)
  *   f|{window}                   every window that starts before this is final: decimal ms
- *   c|{metric}                   up to when its panes are made of longer ones (coarse-codec.ts)
+ *   c|{view}                     up to when its panes are made of longer ones (coarse-codec.ts)
+ *   v|{view}                     from when on it has all that came (view-entry.ts)
  *   n|{window}                   it was there at the last start, and from when on it is whole (window-presence.ts)
  *
- *   {view}    metric@paneMs:label,label   each name percent-encoded, so no bar inside
+ *   {view}    metric@paneMs:label,label   each name percent-encoded, so no bar inside; without the size where one stands for all
  *   {window}  the window's name, percent-encoded
  *   {start}   event time ms + 2^52 as 14 hex digits: sorts, before 1970 too
  *   {group}   JSON array of the group's label values, in the order of `by`; may hold bars, being last
@@ -83,9 +84,14 @@ export function viewPaneMs(viewKey: string): number {
   return Number(/@(\d+):/.exec(viewKey)?.[1]);
 }
 
-/** Where it lies up to when the panes of a view's metric are coarse. */
+/** Where it lies up to when the panes of a view are coarse. */
 export function coarseKey(viewKey: string): string {
-  return `c|${viewMetricName(viewKey)}`;
+  return `c|${withoutPaneSize(viewKey)}`;
+}
+
+/** Where it lies from when on a view is whole. */
+export function wholeKey(viewKey: string): string {
+  return `v|${withoutPaneSize(viewKey)}`;
 }
 
 /** The same for views that differ in their pane size only. */

@@ -1,5 +1,5 @@
 import type { StateEntry } from "./due-ranges.ts";
-import { parseStateKey } from "./state-key.ts";
+import { coarseKey, parseStateKey, wholeKey } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
 
 /** What the engine's state is stored under: a window, or a view (the panes of a metric, of one size and by certain labels). */
@@ -14,12 +14,12 @@ const LETTERS = { window: ["o", "s", "w", "f"], view: ["p"] } as const;
 
 /** Where all that is stored under a name lies. */
 export function stateRangesOf({ kind, name }: StateName): StateRange[] {
-  const letters = kind === "window" ? [...LETTERS.window, "n"] : LETTERS.view;
-  return letters.map((letter) =>
+  const under = (letter: string) => ({ from: `${letter}|${name}|`, to: `${letter}|${name}}` });
+  const only = (key: string) => ({ from: key, to: `${key}\0` });
+  if (kind === "view") return [...LETTERS.view.map(under), only(coarseKey(name)), only(wholeKey(name))];
+  return [...LETTERS.window, "n"].map((letter) =>
     // Of a window there is one such key, which ends with the name.
-    letter === "f" || letter === "n"
-      ? { from: `${letter}|${name}`, to: `${letter}|${name}\0` }
-      : { from: `${letter}|${name}|`, to: `${letter}|${name}}` },
+    letter === "f" || letter === "n" ? only(`${letter}|${name}`) : under(letter),
   );
 }
 

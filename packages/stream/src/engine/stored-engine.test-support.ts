@@ -5,6 +5,7 @@ import type { PaneRows } from "../pane-rows.ts";
 import type { WindowResult } from "../window-result.ts";
 import type { StateRange } from "./state-key.ts";
 import { decodeWindow } from "./window-codec.ts";
+import type { ReachedMs } from "./window-presence.ts";
 import { WindowEngine } from "./window-engine.ts";
 import type { ApplyOutcome, StateChange, StateEntry, WindowEngineOptions } from "./window-engine.ts";
 
@@ -21,6 +22,7 @@ export class StoredEngine {
   constructor(options: WindowEngineOptions) {
     this.#options = options;
     this.#engine = new WindowEngine(options);
+    this.restart();
   }
 
   get counts() {
@@ -93,12 +95,12 @@ export class StoredEngine {
   }
 
   /** Forgets everything but the store, and takes it up again, perhaps with other windows. */
-  restart(options = this.#options): void {
+  restart(options = this.#options, reachedMs?: ReachedMs): void {
     this.#options = options;
     this.#engine = new WindowEngine(options);
     this.#movePanes();
     const entries = this.#engine.restoreRanges().flatMap((range) => this.#read(range));
-    for (const key of this.#engine.restore(entries)) this.#engine.load(key, this.store.get(key));
+    for (const key of this.#engine.restore(entries, reachedMs)) this.#engine.load(key, this.store.get(key));
     this.#engine.setMembership(this.#membership);
     for (const [agent, frontier] of this.#frontiers) this.#engine.setFrontier(agent, frontier);
     for (const [agent, lost] of this.#lost) this.#engine.setLost(agent, lost);

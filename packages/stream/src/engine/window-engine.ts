@@ -12,6 +12,7 @@ import { readingCountOfRow } from "../reading-count.ts";
 import { windowProblem } from "../window-problem.ts";
 import type { WindowResult } from "../window-result.ts";
 import type { MetricSpec, WindowSpec } from "../window-spec.ts";
+import { encodeCoarse } from "./coarse-codec.ts";
 import { DueRanges } from "./due-ranges.ts";
 import type { StateEntry } from "./due-ranges.ts";
 import { GridTrack } from "./grid-track.ts";
@@ -33,6 +34,7 @@ import type { StateName } from "./state-name.ts";
 import { TickRoom } from "./tick-room.ts";
 import { WindowMemory } from "./window-memory.ts";
 import type { StateChange } from "./window-memory.ts";
+import type { ReachedMs } from "./window-presence.ts";
 import { WindowRestore } from "./window-restore.ts";
 import { WindowRevisions } from "./window-revisions.ts";
 import type { WindowRecord } from "./window-track.ts";
@@ -149,6 +151,7 @@ export class WindowEngine {
   readonly #revisions: WindowRevisions;
   readonly #sessions = new SessionRecords(this.#memory);
   readonly #restore: WindowRestore;
+  #paneMove: PaneMove | null = null;
   readonly #due: DueRanges;
   readonly #room: TickRoom;
   readonly #sweep: MemorySweep;
@@ -343,6 +346,24 @@ export class WindowEngine {
     return this.#finalToMs(stream);
   }
 
+  /**
+   * Whether some window of a stream of records takes what is of a time, as far as the time tells: a session may be final, or kept, in
+   * one group only. What none takes is noted, as if it had come. For times from `finalToMsOf` on, before the next tick. True where
+   * the stream is in no window.
+   */
+  takerOf(stream: string): (timeMs: EventTimeMs) => boolean {
+    const views = [...this.#memory.views.values()].filter((view) => view.stream === stream);
+    const tracks = views.flatMap((view) => view.tracks);
+    const openFromMs = Math.min(...tracks.map((track) => track.closedEndMs));
+    if (tracks.length === 0) return () => true;
+    return (timeMs) => {
+      if (timeMs >= openFromMs || tracks.some((track) => track.takesAt(track.view.placeOf(timeMs))))
+        return true;
+      for (const view of views) this.#memory.lacks(view, timeMs + 1);
+      return false;
+    };
+  }
+
   /** The same of one window; -Infinity of one that is not known. */
   finalToMsOfWindow(window: string): EventTimeMs {
     return this.#memory.tracks.get(windowKeyName(window))?.finalToMs ?? -Infinity;
@@ -426,8 +447,11 @@ export class WindowEngine {
       ...this.#revisions.finaliseAll(nowMs, trustedMs),
     ];
     this.#room.beginPart();
-    for (const view of this.#memory.views.values()) this.#dropFinal(view);
-    this.#forgetCoarse();
+    for (const view of this.#memory.views.values()) {
+      this.#memory.lacks(view, view.finalToMs);
+      this.#forgetCoarse(view);
+      this.#dropFinal(view);
+    }
     this.#memory.forgetLoaded();
     this.#sweep.run(nowMs);
     return emitted
@@ -457,15 +481,18 @@ export class WindowEngine {
     return this.#memory.takeChanges();
   }
 
-  /** To be carried out before `restore`. */
+  /** To be carried out before `restoreRanges`. */
   paneMove(): PaneMove {
-    return new PaneMove([...this.#memory.views.values()]);
+    this.#paneMove = new PaneMove([...this.#memory.views.values()]);
+    return this.#paneMove;
   }
 
-  /** Windows of which some stay as they were, or are not there, since panes of their metric were longer once; and up to when. */
+  /** Windows of which some that are not final stay as they were, or are not there, for their panes do not have all of them; and up to when. */
   get keptWindows(): { readonly window: string; readonly toMs: EventTimeMs }[] {
-    return [...this.#memory.tracks.values()].flatMap(({ spec, keptToMs, view }) =>
-      keptToMs > view.residentFromMs - spec.latenessMs ? [{ window: spec.name, toMs: keptToMs }] : [],
+    return [...this.#memory.tracks.values()].flatMap(({ spec, keptToMs, finalToMs, view }) =>
+      keptToMs > Math.max(finalToMs, view.residentFromMs - spec.latenessMs)
+        ? [{ window: spec.name, toMs: keptToMs }]
+        : [],
     );
   }
 
@@ -478,12 +505,12 @@ export class WindowEngine {
 
   /** What `restore` wants to see of the store. */
   restoreRanges(): StateRange[] {
-    return this.#restore.ranges();
+    return this.#restore.ranges(this.#paneMove?.otherViews ?? []);
   }
 
   /** Takes up the stored state, into a new engine. Returns keys to `load` next. */
-  restore(entries: readonly StateEntry[]): string[] {
-    return this.#restore.take(entries);
+  restore(entries: readonly StateEntry[], reachedMs: ReachedMs = () => -Infinity): string[] {
+    return this.#restore.take(entries, reachedMs);
   }
 
   get counts(): WindowEngineCounts {
@@ -547,7 +574,10 @@ export class WindowEngine {
     const records = isCurrent ? known.records : this.#recordsOf(view, startMs, group, nowMs);
     const sessionTracks = sessionTracksOf(view, startMs, group);
     late.refuse(view, { startMs, group, readings });
-    if (sessionTracks.length === 0 && !records.some(isOpen)) return WINDOWED;
+    if (sessionTracks.length === 0 && !records.some(isOpen)) {
+      for (const row of placed) this.#memory.lacks(view, rows.startMs[row] + rows.layout.paneMs);
+      return WINDOWED;
+    }
     const pane = known ?? this.#openPane(view, startMs, group, records);
     pane.records = records;
     pane.recordsVersion = view.version;
@@ -595,13 +625,14 @@ export class WindowEngine {
   }
 
   /** Windows that start later have none of these panes. */
-  #forgetCoarse(): void {
-    for (const views of this.#viewsOf.values()) {
-      const isOver = ({ coarse, finalToMs }: PaneView) => coarse.every(({ endMs }) => endMs <= finalToMs);
-      if (views[0].coarse.length === 0 || !views.every(isOver)) continue;
-      for (const view of views) view.coarse = [];
-      this.#memory.delete(coarseKey(views[0].key));
-    }
+  #forgetCoarse(view: PaneView): void {
+    if (view.coarse.length === 0) return;
+    const left = view.coarse.filter(({ endMs }) => endMs > view.finalToMs);
+    if (left.length === view.coarse.length) return;
+    view.coarse = left;
+    const key = coarseKey(view.key);
+    if (left.length === 0) this.#memory.delete(key);
+    else this.#memory.put(key, encodeCoarse(left.map(({ paneMs, endMs }) => [paneMs, endMs])));
   }
 
   /** Drops what only final windows look at. */

@@ -7,7 +7,8 @@ import { decodePane, encodePane } from "./pane-codec.ts";
 import type { Pane, PaneView } from "./pane-view.ts";
 import { encodeSessions } from "./session-codec.ts";
 import type { SessionTrack } from "./session-track.ts";
-import { parseStateKey, stateKey } from "./state-key.ts";
+import { parseStateKey, stateKey, wholeKey } from "./state-key.ts";
+import { encodeViewEntry } from "./view-entry.ts";
 import { decodeWindow, encodeWindow } from "./window-codec.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
 
@@ -251,6 +252,18 @@ export class WindowMemory {
 
   finalChanged(track: WindowTrack): void {
     this.#changes.set(`f|${track.key}`, encoder.encode(String(track.finalToMs)));
+  }
+
+  wholeChanged({ key, wholeFromMs, stream }: PaneView): void {
+    const isTime = Number.isFinite(wholeFromMs);
+    this.put(wholeKey(key), encodeViewEntry({ wholeFromMs: isTime ? wholeFromMs : null, stream }));
+  }
+
+  /** A view has not taken, or not kept, all of before this. */
+  lacks(view: PaneView, toMs: EventTimeMs): void {
+    if (!(toMs > view.wholeFromMs)) return;
+    view.wholeFromMs = toMs;
+    this.wholeChanged(view);
   }
 
   put(key: string, bytes: Uint8Array): void {

@@ -1,88 +1,127 @@
 import type { EventTimeMs } from "../event-time.ts";
+import type { PaneView } from "./pane-view.ts";
 import { SessionTrack } from "./session-track.ts";
 import { viewMetricName, withoutPaneSize } from "./state-key.ts";
+import { decodeViewEntry, encodeViewEntry } from "./view-entry.ts";
+import type { ViewEntry } from "./view-entry.ts";
 import type { WindowMemory } from "./window-memory.ts";
 import type { WindowTrack } from "./window-track.ts";
 
-const PREFIX = "n|";
+const WINDOW = "n|";
+const VIEW = "v|";
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** Stored under `n|{window}`, JSON: a window that was there at the last start that had any of its metric. */
+/** Stored under `n|{window}`, JSON: a window that was there at the last start. */
 interface Presence {
   readonly view: string;
   /** Another one under its name is another window. */
   readonly definition: string;
+  /** See `WindowTrack.keptBeforeMs`. */
   readonly keptToMs: EventTimeMs | null;
   readonly staleToMs: EventTimeMs | null;
 }
 
-/**
- * Finds the windows that were not there at the last start: what came meanwhile was not looked at for them, and panes that no
- * window there needed are gone. To be called once views and tracks know how far the store reaches.
- *
- *   its labels were not grouped by   begins behind the metric's panes
- *   sessions                         begin behind the panes that are there
- *   else                             is whole from where the others needed their panes; its results of before are outdated
- *
- * @param stored what there is under `n|`; nothing: of the store of an earlier build nobody knows who was there.
- * @param finalToMs of each window, as in keys, that the store knows.
- */
-export function notePresence(
-  memory: WindowMemory,
-  stored: ReadonlyMap<string, Uint8Array>,
-  finalToMs: ReadonlyMap<string, EventTimeMs>,
-): void {
-  const known = new Map<string, Presence>();
-  for (const [key, bytes] of stored) {
-    const presence = decode(bytes);
-    if (presence !== null) known.set(key.slice(PREFIX.length), presence);
-  }
-  const finalOf = (window: string) => finalToMs.get(window) ?? -Infinity;
-  for (const track of memory.tracks.values()) {
-    const own = { view: withoutPaneSize(track.view.key), definition: definitionOf(track) };
-    const before = known.get(track.key);
-    const isHere = before?.view === own.view && before.definition === own.definition;
-    if (isHere) {
-      track.keptBeforeMs = before.keptToMs ?? -Infinity;
-      track.staleToMs = before.staleToMs ?? -Infinity;
-    } else if (stored.size > 0) {
-      track.keptBeforeMs = wholeFromMs(memory, track, known, finalOf);
-      if (!(track instanceof SessionTrack) && before === undefined) track.staleToMs = track.evictedToMs;
-    }
-    const openMs = (toMs: EventTimeMs) => (toMs > finalOf(track.key) ? toMs : null);
-    const bytes = encoder.encode(
-      JSON.stringify({ ...own, keptToMs: openMs(track.keptBeforeMs), staleToMs: openMs(track.staleToMs) }),
-    );
-    const was = stored.get(PREFIX + track.key);
-    if (was === undefined || decoder.decode(was) !== decoder.decode(bytes))
-      memory.put(PREFIX + track.key, bytes);
-  }
-  // Of a metric that is all gone nothing is taken, and nothing dropped.
-  const metrics = new Set(Array.from(memory.views.keys(), viewMetricName));
-  for (const [window, { view }] of known)
-    if (!memory.tracks.has(window) && metrics.has(viewMetricName(view))) memory.delete(PREFIX + window);
+export interface Reach {
+  /** What there is under `n|` and `v|`; nothing: of the store of an earlier build nobody knows who was there. */
+  readonly stored: ReadonlyMap<string, Uint8Array>;
+  /** Of each window, as in keys, that the store knows. */
+  readonly finalToMs: ReadonlyMap<string, EventTimeMs>;
+  /** By metric, as in keys: no stored pane, of whichever view, has a reading of this or later. */
+  readonly panesToMs: ReadonlyMap<string, EventTimeMs>;
+  readonly reachedMs: ReachedMs;
 }
 
-/** Windows that start at this or later have all their panes. */
-function wholeFromMs(
-  memory: WindowMemory,
-  { view, spec }: WindowTrack,
-  known: ReadonlyMap<string, Presence>,
-  finalOf: (window: string) => EventTimeMs,
+/** What has come of a stream of records, or of agents (undefined), is not later than this; null: the stream is not read. */
+export type ReachedMs = (stream: string | undefined) => EventTimeMs | null;
+
+/**
+ * Finds the views and windows that were not there at the last start: what came meanwhile was not looked at for them. To be called
+ * once views and tracks know how far the store reaches.
+ *
+ *   a view      is whole behind all that its metric has had
+ *   a session   begins behind that, and behind the panes that are there
+ *   a window    begins behind that: it has what came meanwhile, and its results of before are outdated
+ */
+export function notePresence(memory: WindowMemory, reach: Reach): void {
+  const entries = new Map<string, ViewEntry>();
+  for (const [key, bytes] of reach.stored)
+    if (key.startsWith(VIEW)) entries.set(key.slice(VIEW.length), decodeViewEntry(bytes));
+  const names = new Set<string>();
+  for (const view of memory.views.values()) {
+    const name = withoutPaneSize(view.key);
+    const wholeFromMs = wholeFromOf(view, entries, reach);
+    view.wholeFromMs = wholeFromMs;
+    names.add(name);
+    const entry = entries.get(name);
+    if (entry === undefined || entry.isGone === true) memory.wholeChanged(view);
+  }
+  const { stored, finalToMs } = reach;
+  for (const track of memory.tracks.values())
+    noteWindow(memory, track, {
+      was: stored.get(WINDOW + track.key),
+      isKnown: entries.size > 0,
+      finalToMs: finalToMs.get(track.key) ?? -Infinity,
+    });
+  // Of a stream that is not read nothing goes by.
+  const rests = (name: string) => {
+    const entry = entries.get(name);
+    return !names.has(name) && entry !== undefined && reach.reachedMs(entry.stream) === null;
+  };
+  for (const [name, entry] of entries)
+    if (!names.has(name) && entry.isGone !== true && !rests(name))
+      memory.put(VIEW + name, encodeViewEntry({ ...entry, isGone: true }));
+  for (const [key, bytes] of stored)
+    if (
+      key.startsWith(WINDOW) &&
+      !memory.tracks.has(key.slice(WINDOW.length)) &&
+      !rests(decode(bytes)?.view ?? "")
+    )
+      memory.delete(key);
+}
+
+function wholeFromOf(
+  view: PaneView,
+  entries: ReadonlyMap<string, ViewEntry>,
+  { panesToMs, reachedMs }: Reach,
 ): EventTimeMs {
-  const viewName = withoutPaneSize(view.key);
-  const ofMetric = [...known].filter(([, each]) => viewMetricName(each.view) === viewMetricName(viewName));
-  const ofView = ofMetric.filter(([, each]) => each.view === viewName);
-  const isOfView = ofView.length > 0;
-  // No pane of before is gone that one of them needed.
-  const droppedToMs = Array.from(isOfView ? ofView : ofMetric, ([window, { keptToMs }]) =>
-    Math.max(keptToMs ?? -Infinity, finalOf(window)),
-  ).reduce((least, toMs) => Math.min(least, toMs), Infinity);
-  const heldToMs = droppedToMs === Infinity ? -Infinity : droppedToMs;
-  if (isOfView && spec.kind !== "session") return heldToMs;
-  const views = [...memory.views.values()].filter(({ metric }) => metric === view.metric);
-  return Math.max(heldToMs, ...views.map(({ residentFromMs }) => residentFromMs));
+  const before = entries.get(withoutPaneSize(view.key));
+  if (before !== undefined && before.isGone !== true) return before.wholeFromMs ?? -Infinity;
+  if (entries.size === 0) return -Infinity;
+  const metric = viewMetricName(view.key);
+  const ofMetric = [...entries].filter(([name]) => viewMetricName(name) === metric).map(([, entry]) => entry);
+  const there = ofMetric.filter(({ isGone }) => isGone !== true);
+  const seenMs = there.map(({ wholeFromMs }) => wholeFromMs ?? -Infinity);
+  // Of a metric of agents that was never in a window nothing has gone by, as far as anybody knows.
+  if (there.length === 0 && (view.stream !== undefined || ofMetric.length > 0))
+    seenMs.push(Math.ceil(reachedMs(view.stream) ?? -Infinity));
+  return Math.max(panesToMs.get(metric) ?? -Infinity, ...seenMs);
+}
+
+function noteWindow(
+  memory: WindowMemory,
+  track: WindowTrack,
+  { was, isKnown, finalToMs }: { was: Uint8Array | undefined; isKnown: boolean; finalToMs: EventTimeMs },
+): void {
+  const { view } = track;
+  const own = { view: withoutPaneSize(view.key), definition: definitionOf(track) };
+  const before = was === undefined ? null : decode(was);
+  const isHere = before?.view === own.view && before.definition === own.definition;
+  if (isHere) {
+    track.keptBeforeMs = before.keptToMs ?? -Infinity;
+    track.staleToMs = before.staleToMs ?? -Infinity;
+  } else if (isKnown) {
+    const isSession = track instanceof SessionTrack;
+    track.keptBeforeMs = Math.max(view.wholeFromMs, isSession ? view.residentFromMs : -Infinity);
+    if (!isSession && before === null) track.staleToMs = track.evictedToMs;
+  }
+  const openMs = (toMs: EventTimeMs) => (toMs > finalToMs ? toMs : null);
+  const text = JSON.stringify({
+    ...own,
+    keptToMs: openMs(track.keptBeforeMs),
+    staleToMs: openMs(track.staleToMs),
+  });
+  if (was === undefined || decoder.decode(was) !== text) memory.put(WINDOW + track.key, encoder.encode(text));
 }
 
 /** How long it waits for what is late makes it no other one. */

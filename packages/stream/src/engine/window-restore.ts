@@ -8,10 +8,11 @@ import type { OpenMarker } from "./open-marker.ts";
 import { decodeSessions } from "./session-codec.ts";
 import { reopenMoved } from "./session-records.ts";
 import { SessionTrack } from "./session-track.ts";
-import { coarseKey, parseStateKey, stateRange } from "./state-key.ts";
+import { coarseKey, parseStateKey, stateRange, viewMetricName, viewPaneMs } from "./state-key.ts";
 import type { StateKeyParts, StateRange } from "./state-key.ts";
 import type { WindowMemory } from "./window-memory.ts";
 import { notePresence } from "./window-presence.ts";
+import type { ReachedMs } from "./window-presence.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
 
 const decoder = new TextDecoder();
@@ -39,6 +40,8 @@ export class WindowRestore {
   readonly #keys = new Set<string>();
   /** By window, as in keys, be it there by now or not. */
   readonly #finalToMs = new Map<string, EventTimeMs>();
+  /** By metric, as in keys: no stored pane, of whichever view, has a reading of this or later. */
+  readonly #panesToMs = new Map<string, EventTimeMs>();
 
   /** @param atOnce markers of one window that are taken up before the first tick, and with each one then. */
   constructor(memory: WindowMemory, atOnce: number) {
@@ -46,18 +49,18 @@ export class WindowRestore {
     this.#atOnce = atOnce;
   }
 
-  /** What `take` wants to see of the store. */
-  ranges(): StateRange[] {
+  /** What `take` wants to see of the store. `otherViews`: that have panes there, and are none of these. */
+  ranges(otherViews: readonly string[]): StateRange[] {
     const last = { limit: 1, isReverse: true };
-    const lastPanes = Array.from(this.#memory.views.values(), (view) => ({
-      ...stateRange("p", view.key, -Infinity, Infinity),
+    const lastPanes = [...this.#memory.views.keys(), ...otherViews].map((view) => ({
+      ...stateRange("p", view, -Infinity, Infinity),
       ...last,
     }));
     const lastResults = Array.from(this.#memory.tracks.values(), (track) => ({
       ...stateRange("w", track.key, -Infinity, Infinity),
       ...last,
     }));
-    const whole = ["c", "f", "n", "s"].map((kind) => ({ from: `${kind}|`, to: `${kind}}` }));
+    const whole = ["c", "f", "n", "s", "v"].map((kind) => ({ from: `${kind}|`, to: `${kind}}` }));
     const markers = Array.from(this.#memory.tracks.values(), (track) => {
       const range = stateRange("o", track.key, -Infinity, Infinity);
       // Where sessions lie may change, and their markers with them.
@@ -94,17 +97,22 @@ export class WindowRestore {
   }
 
   /** Keys to load next, before `settle`. */
-  take(entries: readonly StateEntry[]): string[] {
+  take(entries: readonly StateEntry[], reachedMs: ReachedMs): string[] {
     const parsed = entries.map(({ key, bytes }) => ({ key, bytes, parts: parseStateKey(key) }));
-    const present = new Map<string, Uint8Array>();
+    const stored = new Map<string, Uint8Array>();
     for (const { key, bytes, parts } of parsed) {
-      if (key.startsWith("n|")) present.set(key, bytes);
+      if (key.startsWith("n|") || key.startsWith("v|")) stored.set(key, bytes);
       else if (parts === null && key.startsWith("c|")) this.#takeCoarse(key, bytes);
       else if (parts === null) this.#takeFinal(key, bytes);
       else if (parts.kind === "s") this.#takeSessions(key, parts, bytes);
       else if (parts.kind !== "o") this.#takeLast(parts);
     }
-    notePresence(this.#memory, present, this.#finalToMs);
+    notePresence(this.#memory, {
+      stored,
+      finalToMs: this.#finalToMs,
+      panesToMs: this.#panesToMs,
+      reachedMs,
+    });
     const keys = new Set<string>();
     const markers = Map.groupBy(parsed, ({ parts }) =>
       parts?.kind === "o" ? this.#memory.tracks.get(parts.name) : undefined,
@@ -179,18 +187,26 @@ export class WindowRestore {
 
   #takeCoarse(key: string, bytes: Uint8Array): void {
     const coarse = decodeCoarse(bytes);
-    if (coarse.size === 0) this.#memory.unreadableCount++;
+    if (coarse.length === 0) this.#memory.unreadableCount++;
+    for (const [, endMs] of coarse) this.#holdsTo(viewMetricName(key.slice(2)), endMs);
     for (const view of this.#memory.views.values())
       if (coarseKey(view.key) === key) view.coarse = coarsePanesOf(view.metric, coarse);
+  }
+
+  #holdsTo(metric: string, toMs: EventTimeMs): void {
+    this.#panesToMs.set(metric, Math.max(this.#panesToMs.get(metric) ?? -Infinity, toMs));
   }
 
   /** Everything of a view or window up to the last stored one may be in the store only. */
   #takeLast({ kind, name, startMs }: StateKeyParts): void {
     // A result without panes (they could not be read, or are of another metric or other labels) still goes on with its revisions' numbers.
     if (kind === "w") this.#memory.tracks.get(name)?.hasStoredTo(startMs + 1);
-    const view = kind === "p" ? this.#memory.views.get(name) : undefined;
+    if (kind !== "p") return;
+    const endMs = startMs + viewPaneMs(name);
+    this.#holdsTo(viewMetricName(name), endMs);
+    const view = this.#memory.views.get(name);
     if (view === undefined) return;
-    view.residentFromMs = startMs + view.layout.paneMs;
+    view.residentFromMs = endMs;
     for (const track of view.tracks) track.hasStoredTo(view.residentFromMs);
   }
 

@@ -64,7 +64,7 @@ export abstract class WindowTrack {
   streamTimeMs: EventTimeMs = Infinity;
   /** Open windows are still to be taken up from the store after a start: until then nothing becomes final, not even unseen. */
   isBehind = false;
-  /** It was not there when panes of before this may have been dropped. */
+  /** When it came, or came back, its panes did not have all of before this: see `PaneView.wholeFromMs`. */
   keptBeforeMs: EventTimeMs = -Infinity;
   /** It was away: results of windows that start before this may lack what came meanwhile. */
   staleToMs: EventTimeMs = -Infinity;
@@ -98,6 +98,12 @@ export abstract class WindowTrack {
 
   /** Whether a result lacks what its panes may have taken while the window was away. */
   abstract isStale(result: WindowResult): boolean;
+
+  /** No window that takes nothing any more reaches beyond this. */
+  abstract get closedEndMs(): EventTimeMs;
+
+  /** Whether some window takes what goes into the pane that begins then; of sessions, in some group. */
+  abstract takesAt(paneMs: EventTimeMs): boolean;
 
   /** No window that starts at this or later is kept; -Infinity where none is. */
   abstract get keptToMs(): EventTimeMs;

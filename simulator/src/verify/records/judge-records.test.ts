@@ -119,6 +119,7 @@ function totalsOf(orders: readonly BusinessRecord[]) {
     setAside: 0,
     tooLate: 0,
     noEffect: 0,
+    unwindowed: 0,
     rejected: { malformed: count("spoilt") },
   };
 }

@@ -19,13 +19,19 @@ export function judgeStreamLedger(
   { good, maybeLate, again, refused, noEffect, againMax }: ExpectedStream,
   { stream: site, totals }: CentralStream,
 ): readonly LedgerRow[] {
-  const { received, aggregated, duplicates, setAside, tooLate, rejected } = totals;
+  const { received, aggregated, unwindowed, duplicates, setAside, tooLate, rejected } = totals;
   const reasons = reasonsOf(rejected);
   const rejections = Object.values(rejected).reduce((sum, count) => sum + count, 0);
   const sent = good + again + refused + (noEffect ?? 0);
   return [
     ledgerRow({ site, count: "received", min: sent, max: sent + againMax, found: received }),
-    ledgerRow({ site, count: "aggregated", min: good - maybeLate, max: good, found: aggregated }),
+    ledgerRow({
+      site,
+      count: "aggregated",
+      min: good - maybeLate,
+      max: good,
+      found: aggregated + unwindowed,
+    }),
     ledgerRow({ site, count: "duplicates", min: again, max: again + againMax, found: duplicates }),
     ledgerRow({ site, count: "too late", min: 0, max: maybeLate, found: tooLate + setAside }),
     ledgerRow({ site, count: "rejected", min: refused, max: refused + againMax, found: rejections, reasons }),
@@ -46,8 +52,8 @@ export function judgeStreamLedger(
 
 /** What came must all be somewhere. Others' records change nothing in it. */
 function accountedFor(site: string, totals: CentralStream["totals"]): LedgerRow {
-  const { received, aggregated, duplicates, setAside, tooLate, noEffect, rejected } = totals;
-  const parts = { aggregated, duplicates, setAside, tooLate, noEffect, ...rejected };
+  const { received, aggregated, unwindowed, duplicates, setAside, tooLate, noEffect, rejected } = totals;
+  const parts = { aggregated, unwindowed, duplicates, setAside, tooLate, noEffect, ...rejected };
   const found = Object.values(parts).reduce((sum, count) => sum + count, 0);
   return ledgerRow({
     site,

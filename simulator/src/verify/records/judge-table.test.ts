@@ -142,7 +142,7 @@ function rowsOf(changes: readonly BusinessRecord[]): CentralWindow[] {
 function totalsOf(sent: readonly BusinessRecord[]): CentralStream["totals"] {
   const own = sent.filter(({ topic }) => topic === "orders");
   const noEffect = own.filter(({ json }) => json === null).length;
-  const none = { duplicates: 0, setAside: 0, tooLate: 0, rejected: {} };
+  const none = { duplicates: 0, setAside: 0, tooLate: 0, unwindowed: 0, rejected: {} };
   return { received: own.length, aggregated: own.length - noEffect, noEffect, ...none };
 }
 

@@ -1,0 +1,31 @@
+import type { EventTimeMs } from "../event-time.ts";
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+/** What is stored of a view under `v|{view}`, JSON. */
+export interface ViewEntry {
+  /** See `PaneView.wholeFromMs`; null: from the first on. */
+  readonly wholeFromMs: EventTimeMs | null;
+  /** The stream of records that its metric is of. */
+  readonly stream?: string | undefined;
+  /** It was not there at the last start, and what its metric had went by. */
+  readonly isGone?: true;
+}
+
+export function encodeViewEntry(entry: ViewEntry): Uint8Array {
+  return encoder.encode(JSON.stringify(entry));
+}
+
+/** One that cannot be read is of a view that was not there. */
+export function decodeViewEntry(bytes: Uint8Array): ViewEntry {
+  try {
+    const entry: ViewEntry = JSON.parse(decoder.decode(bytes));
+    const { wholeFromMs, stream } = entry;
+    const isTime = wholeFromMs === null || Number.isFinite(wholeFromMs);
+    if (isTime && (stream === undefined || typeof stream === "string")) return entry;
+  } catch {
+    // As below.
+  }
+  return { wholeFromMs: null, isGone: true };
+}
