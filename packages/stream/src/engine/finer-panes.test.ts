@@ -58,9 +58,9 @@ class Plant {
   }
 
   /** `reachedMs`: what time it is, where a metric may have been in no window. */
-  restart(windows: readonly WindowSpec[], reachedMs = -Infinity): void {
+  restart(windows: readonly WindowSpec[], reachedMs = -Infinity, restoredMax = 1_000): void {
     this.windows = windows;
-    this.engine.restart(this.#options(), () => reachedMs);
+    this.engine.restart({ ...this.#options(), restoredMax }, () => reachedMs);
   }
 
   /** `groupings`: the only ones that they are for; absent: all. */
@@ -283,6 +283,7 @@ test("a sliding window that was outdated when its panes got longer ends as it wa
   plant.restart([minute]);
   plant.read([119_000], 204_000);
   plant.restart([sliding, minute]);
+  plant.engine.tick(204_000);
   const final = plant.engine.tick(2 * LATENESS_MS).filter(({ window }) => window === "sliding");
   expect(final.map(brief)).toEqual([
     [20, 1, "final", "a"],
@@ -302,6 +303,32 @@ test("a window that was away while others of its panes were there has what came 
   plant.restart([minute, { ...minute, name: "away" }]);
   const final = plant.engine.tick(2 * LATENESS_MS).filter(({ window }) => window === "away");
   expect(final.map(brief)[0]).toEqual([0, 61, "final", ""]);
+});
+
+test("windows that nobody has made while theirs was away are made of the panes that are there, through starts that break off", () => {
+  const away = aligned("away", 20_000, 10_000);
+  const plant = full(fine, away);
+  plant.engine.tick(86_000);
+  plant.restart([fine]);
+  for (let second = 90; second < 300; second++) plant.read([second * 1_000], second * 1_000);
+  plant.pass(290_000);
+  plant.engine.tick(300_000);
+  const all = new Plant([fine, away]);
+  all.read([...Array.from({ length: 60 }, (_, second) => second * 1_000), 80_000], 80_000);
+  for (let second = 90; second < 303; second++) all.read([second * 1_000], second * 1_000);
+  all.pass(290_000);
+  all.engine.tick(303_000);
+  let count = plant.shown("away", 300_000).length;
+  for (let start = 0; start < 20; start++) {
+    plant.restart([fine, away], -Infinity, 4);
+    if (start === 0) plant.read([300_000, 301_000, 302_000], 303_000);
+    for (let tick = 0; tick < 3; tick++) plant.engine.tick(303_000);
+    const shown = plant.shown("away", 303_000).length;
+    expect(shown).toBeGreaterThanOrEqual(count);
+    count = shown;
+  }
+  for (let tick = 0; tick < 60; tick++) plant.engine.tick(303_000);
+  expect(plant.shown("away", 303_000)).toEqual(all.shown("away", 303_000));
 });
 
 test("a window that takes what is late for longer than those before begins where their panes are all there", () => {

@@ -20,6 +20,8 @@ interface Presence {
   /** See `WindowTrack.keptBeforeMs`. */
   readonly keptToMs: EventTimeMs | null;
   readonly staleToMs: EventTimeMs | null;
+  /** See `WindowTrack.missedFromMs`. */
+  readonly missedFromMs?: EventTimeMs | null;
 }
 
 export interface Reach {
@@ -27,6 +29,8 @@ export interface Reach {
   readonly stored: ReadonlyMap<string, Uint8Array>;
   /** Of each window, as in keys, that the store knows. */
   readonly finalToMs: ReadonlyMap<string, EventTimeMs>;
+  /** Of each window, as in keys, the start of the last stored result. */
+  readonly shownToMs: ReadonlyMap<string, EventTimeMs>;
   /** By metric, as in keys: no stored pane, of whichever view, has a reading of this or later. */
   readonly panesToMs: ReadonlyMap<string, EventTimeMs>;
   readonly reachedMs: ReachedMs;
@@ -41,7 +45,8 @@ export type ReachedMs = (stream: string | undefined) => EventTimeMs | null;
  *
  *   a view      is whole behind all that its metric has had
  *   a session   begins behind that, and behind the panes that are there
- *   a window    begins behind that: it has what came meanwhile, and its results of before are outdated
+ *   a window    begins behind that: it has what came meanwhile, its results of before are outdated, and behind the last of them
+ *               are panes of windows that nobody has made
  */
 export function notePresence(memory: WindowMemory, reach: Reach): void {
   const entries = new Map<string, ViewEntry>();
@@ -56,12 +61,13 @@ export function notePresence(memory: WindowMemory, reach: Reach): void {
     const entry = entries.get(name);
     if (entry === undefined || entry.isGone === true) memory.wholeChanged(view);
   }
-  const { stored, finalToMs } = reach;
+  const { stored, finalToMs, shownToMs } = reach;
   for (const track of memory.tracks.values())
     noteWindow(memory, track, {
       was: stored.get(WINDOW + track.key),
       isKnown: entries.size > 0,
       finalToMs: finalToMs.get(track.key) ?? -Infinity,
+      shownToMs: shownToMs.get(track.key) ?? null,
     });
   // Of a stream that is not read nothing goes by.
   const rests = (name: string) => {
@@ -101,27 +107,54 @@ function wholeFromOf(
 function noteWindow(
   memory: WindowMemory,
   track: WindowTrack,
-  { was, isKnown, finalToMs }: { was: Uint8Array | undefined; isKnown: boolean; finalToMs: EventTimeMs },
+  {
+    was,
+    isKnown,
+    finalToMs,
+    shownToMs,
+  }: {
+    was: Uint8Array | undefined;
+    isKnown: boolean;
+    finalToMs: EventTimeMs;
+    shownToMs: EventTimeMs | null;
+  },
 ): void {
   const { view } = track;
-  const own = { view: withoutPaneSize(view.key), definition: definitionOf(track) };
   const before = was === undefined ? null : decode(was);
-  const isHere = before?.view === own.view && before.definition === own.definition;
+  const isHere = before?.view === withoutPaneSize(view.key) && before.definition === definitionOf(track);
   if (isHere) {
     track.keptBeforeMs = before.keptToMs ?? -Infinity;
     track.staleToMs = before.staleToMs ?? -Infinity;
+    track.missedFromMs = before.missedFromMs ?? null;
   } else if (isKnown) {
     const isSession = track instanceof SessionTrack;
     track.keptBeforeMs = Math.max(view.wholeFromMs, isSession ? view.residentFromMs : -Infinity);
-    if (!isSession && before === null) track.staleToMs = track.evictedToMs;
+    if (!isSession && before === null) {
+      track.staleToMs = track.evictedToMs;
+      track.missedFromMs = shownToMs;
+    }
   }
-  const openMs = (toMs: EventTimeMs) => (toMs > finalToMs ? toMs : null);
-  const text = JSON.stringify({
-    ...own,
-    keptToMs: openMs(track.keptBeforeMs),
-    staleToMs: openMs(track.staleToMs),
-  });
+  const text = presenceOf(track, finalToMs);
   if (was === undefined || decoder.decode(was) !== text) memory.put(WINDOW + track.key, encoder.encode(text));
+}
+
+/** What it missed has been made up for. */
+export function missesNothing(memory: WindowMemory, track: WindowTrack): void {
+  track.missedFromMs = null;
+  memory.put(WINDOW + track.key, encoder.encode(presenceOf(track, track.finalToMs)));
+}
+
+function presenceOf(track: WindowTrack, finalToMs: EventTimeMs): string {
+  const { keptBeforeMs, staleToMs, missedFromMs } = track;
+  const openMs = (toMs: EventTimeMs) => (toMs > finalToMs ? toMs : null);
+  const presence: Presence = {
+    view: withoutPaneSize(track.view.key),
+    definition: definitionOf(track),
+    keptToMs: openMs(keptBeforeMs),
+    staleToMs: openMs(staleToMs),
+    ...(missedFromMs === null ? {} : { missedFromMs }),
+  };
+  return JSON.stringify(presence);
 }
 
 /** How long it waits for what is late makes it no other one. */
@@ -138,7 +171,8 @@ function decode(bytes: Uint8Array): Presence | null {
       typeof presence.view === "string" &&
       typeof presence.definition === "string" &&
       isTime(presence.keptToMs) &&
-      isTime(presence.staleToMs);
+      isTime(presence.staleToMs) &&
+      isTime(presence.missedFromMs ?? null);
     return isWhole ? presence : null;
   } catch {
     return null;

@@ -11,7 +11,7 @@ import { SessionTrack } from "./session-track.ts";
 import { coarseKey, parseStateKey, stateRange, viewMetricName, viewPaneMs } from "./state-key.ts";
 import type { StateKeyParts, StateRange } from "./state-key.ts";
 import type { WindowMemory } from "./window-memory.ts";
-import { notePresence } from "./window-presence.ts";
+import { missesNothing, notePresence } from "./window-presence.ts";
 import type { ReachedMs } from "./window-presence.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
 
@@ -24,6 +24,8 @@ interface OpenWindow {
   readonly endMs: EventTimeMs | null;
   readonly group: string;
   readonly marker: OpenMarker;
+  /** It has no marker in the store. */
+  readonly isMissed: boolean;
 }
 
 /**
@@ -37,9 +39,13 @@ export class WindowRestore {
   #waiting: OpenWindow[] = [];
   /** Tracks with more markers, and the range to ask for next. */
   readonly #later = new Map<WindowTrack, StateRange>();
+  /** Tracks that have missed windows, and the range of panes to ask for next. */
+  readonly #missed = new Map<GridTrack, StateRange>();
   readonly #keys = new Set<string>();
   /** By window, as in keys, be it there by now or not. */
   readonly #finalToMs = new Map<string, EventTimeMs>();
+  /** The start of the last stored result. */
+  readonly #shownToMs = new Map<string, EventTimeMs>();
   /** By metric, as in keys: no stored pane, of whichever view, has a reading of this or later. */
   readonly #panesToMs = new Map<string, EventTimeMs>();
 
@@ -72,14 +78,20 @@ export class WindowRestore {
     return [...whole, ...markers, ...lastPanes, ...lastResults];
   }
 
-  /** Some of what is left of the markers, of one window after another; for `takeLater`. */
+  /** Some of what is left of the markers, of one window after another, then of what windows have missed; for `takeLater`. */
   laterRanges(): StateRange[] {
-    return [...this.#later.values()].slice(0, 1);
+    return [...this.#later.values(), ...this.#missed.values()].slice(0, 1);
   }
 
   /** True where the range is one of `laterRanges`: these are its entries. */
   takeLater(range: StateRange, entries: readonly StateEntry[]): boolean {
-    const track = [...this.#later].find(([, asked]) => asked === range)?.[0];
+    const isAsked = ([, asked]: readonly [unknown, StateRange]) => asked === range;
+    const missing = [...this.#missed].find(isAsked)?.[0];
+    if (missing !== undefined) {
+      this.#makeUpFor(missing, range, entries);
+      return true;
+    }
+    const track = [...this.#later].find(isAsked)?.[0];
     if (track === undefined) return false;
     this.#goOn(track, entries);
     for (const { key, bytes } of entries) {
@@ -110,9 +122,11 @@ export class WindowRestore {
     notePresence(this.#memory, {
       stored,
       finalToMs: this.#finalToMs,
+      shownToMs: this.#shownToMs,
       panesToMs: this.#panesToMs,
       reachedMs,
     });
+    for (const track of this.#memory.tracks.values()) this.#lookForMissed(track);
     const keys = new Set<string>();
     const markers = Map.groupBy(parsed, ({ parts }) =>
       parts?.kind === "o" ? this.#memory.tracks.get(parts.name) : undefined,
@@ -127,7 +141,7 @@ export class WindowRestore {
   /** Markers become open windows, once what they need has been loaded. */
   settle(): void {
     if (this.#waiting.length === 0) return;
-    for (const { track, startMs, endMs, group, marker } of this.#waiting) {
+    for (const { track, startMs, endMs, group, marker, isMissed } of this.#waiting) {
       const known = track.records.get(startMs, group);
       const record = this.#memory.record(track, { startMs, endMs }, group, marker.openedAtMs);
       if (track.isKept(record)) {
@@ -145,6 +159,11 @@ export class WindowRestore {
           this.#memory.touch(known, known.openedAtMs);
           known.hasPanes = true;
         }
+        continue;
+      }
+      if (isMissed) {
+        this.#memory.touch(record, marker.openedAtMs);
+        record.hasPanes = true;
         continue;
       }
       record.openedAtMs = marker.openedAtMs;
@@ -172,10 +191,51 @@ export class WindowRestore {
   /** Behind these there are more where they are as many as were asked for. */
   #goOn(track: WindowTrack, entries: readonly { readonly key: string }[]): void {
     const range = this.#later.get(track);
+    const isMissing = track instanceof GridTrack && this.#missed.has(track);
     const last = entries.map(({ key }) => key).reduce((least, key) => (key < least ? key : least), "~");
-    track.isBehind = range !== undefined && entries.length >= (range.limit ?? Infinity);
+    const hasMore = range !== undefined && entries.length >= (range.limit ?? Infinity);
     this.#later.delete(track);
-    if (range !== undefined && track.isBehind) this.#later.set(track, { ...range, to: last });
+    if (hasMore) this.#later.set(track, { ...range, to: last });
+    track.isBehind = hasMore || isMissing;
+  }
+
+  /** Of sessions nobody knows what they would have been. */
+  #lookForMissed(track: WindowTrack): void {
+    const { missedFromMs, view } = track;
+    if (missedFromMs === null || !(track instanceof GridTrack)) return;
+    const fromMs = Math.max(missedFromMs, track.finalToMs, track.keptBeforeMs);
+    const range = stateRange("p", view.key, view.paneStartOf(fromMs), view.residentFromMs);
+    this.#missed.set(track, { ...range, limit: this.#atOnce });
+  }
+
+  /** Windows over these panes are open, as if the panes had just come; those that are final or kept are not looked at. */
+  #makeUpFor(track: GridTrack, range: StateRange, entries: readonly StateEntry[]): void {
+    const seen = new Set<string>();
+    let lastKey = "";
+    for (const { key } of entries) {
+      if (key > lastKey) lastKey = key;
+      const parts = parseStateKey(key);
+      if (parts === null) continue;
+      const { startMs: paneMs, group } = parts;
+      for (const startMs of track.startsOver(paneMs)) {
+        const window = `${startMs}|${group}`;
+        if (startMs < (track.missedFromMs ?? Infinity) || track.isClosed(startMs) || seen.has(window))
+          continue;
+        seen.add(window);
+        this.#memory.addRecordNeeds(this.#keys, track, startMs, group);
+        const endMs = track.grid.endOf(startMs);
+        this.#memory.addPaneNeeds(this.#keys, track.view, track.panesOf(startMs, endMs), group);
+        const marker = { openedAtMs: endMs, firstPassedAtMs: null, isAside: false };
+        this.#waiting.push({ track, startMs, endMs, group, marker, isMissed: true });
+      }
+    }
+    if (entries.length >= (range.limit ?? Infinity))
+      this.#missed.set(track, { ...range, from: `${lastKey}\0` });
+    else {
+      this.#missed.delete(track);
+      missesNothing(this.#memory, track);
+    }
+    track.isBehind = this.#later.has(track) || this.#missed.has(track);
   }
 
   #takeFinal(key: string, bytes: Uint8Array): void {
@@ -200,7 +260,10 @@ export class WindowRestore {
   /** Everything of a view or window up to the last stored one may be in the store only. */
   #takeLast({ kind, name, startMs }: StateKeyParts): void {
     // A result without panes (they could not be read, or are of another metric or other labels) still goes on with its revisions' numbers.
-    if (kind === "w") this.#memory.tracks.get(name)?.hasStoredTo(startMs + 1);
+    if (kind === "w") {
+      this.#memory.tracks.get(name)?.hasStoredTo(startMs + 1);
+      this.#shownToMs.set(name, startMs);
+    }
     if (kind !== "p") return;
     const endMs = startMs + viewPaneMs(name);
     this.#holdsTo(viewMetricName(name), endMs);
@@ -261,7 +324,7 @@ export class WindowRestore {
     const isAside = marker.isAside && startMs >= track.staleToMs;
     if (!isAside && endMs !== null)
       this.#memory.addPaneNeeds(keys, track.view, track.panesOf(startMs, endMs), group);
-    this.#waiting.push({ track, startMs, endMs, group, marker: { ...marker, isAside } });
+    this.#waiting.push({ track, startMs, endMs, group, marker: { ...marker, isAside }, isMissed: false });
   }
 }
 

@@ -68,6 +68,8 @@ export abstract class WindowTrack {
   keptBeforeMs: EventTimeMs = -Infinity;
   /** It was away: results of windows that start before this may lack what came meanwhile. */
   staleToMs: EventTimeMs = -Infinity;
+  /** It was away: there may be panes of windows from here up to `staleToMs` that have not been made. Null: none. */
+  missedFromMs: EventTimeMs | null = null;
   /** The store may lack panes and late readings of before this. */
   panesLostToMs: EventTimeMs = -Infinity;
   #lateAskedMs = NaN;
