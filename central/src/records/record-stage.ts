@@ -3,7 +3,7 @@ import type { Change, Store } from "@millrace/queue";
 import { ExpiringIdSet, paneLayout, PaneTable } from "@millrace/stream";
 import type { IdVerdict, PaneRows, WindowSpec } from "@millrace/stream";
 import { RecordDecoder, RECORD_HASH_WORDS } from "@millrace/wire";
-import type { RecordRefusal, RecordRefusalReason, RecordSpec } from "@millrace/wire";
+import type { RecordRefusal, RecordSpec } from "@millrace/wire";
 import { CENTRAL_KEYS } from "../store/central-keys.ts";
 import type { DistinctBook } from "./distinct-book.ts";
 import { TableFollower } from "./changes/table-follower.ts";
@@ -14,7 +14,8 @@ import type { PartitionClock, PartitionRecord } from "./partition-clock.ts";
 import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 import { RecordColumnsBuffer } from "./record-columns-buffer.ts";
-import { NO_RECORDS } from "./record-totals.ts";
+import { RecordLedger } from "./record-ledger.ts";
+import type { RefusedRecord } from "./record-ledger.ts";
 import type { RecordTotals } from "./record-totals.ts";
 import { spanAt } from "./span-at.ts";
 import { StreamClock } from "./stream-clock.ts";
@@ -43,15 +44,6 @@ export interface StreamRecord {
 }
 
 type FormerSource = Pick<StreamRecord, "source" | "partitions">;
-
-/** A record that is in no window, for the quarantine. */
-export interface RefusedRecord {
-  readonly reason: RecordRefusalReason | "set_aside" | "too_late" | "unreadable";
-  readonly detail: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly bytes: Uint8Array;
-}
 
 export interface StageMoment {
   readonly nowMs: number;
@@ -127,10 +119,9 @@ export class RecordStage {
   readonly #verdicts: IdVerdict[] = [];
   /** By row of a block: its place in the batch. */
   readonly #places = new Int32Array(BLOCK);
-  #totals: RecordTotals = NO_RECORDS;
+  readonly #ledger = new RecordLedger();
   #idsWatermarkMs = -Infinity;
   #isDirty = false;
-  #refused: RefusedRecord[] = [];
   /** Records of the future since the last one of now. */
   futureInRow = 0;
   /** Set aside by the last batch though within the horizon: their ids were forgotten early, since there were too many. */
@@ -200,7 +191,7 @@ export class RecordStage {
     ids: AsyncIterable<{ readonly number: number; readonly bytes: Uint8Array }>,
     monotonicMs: number,
   ): Promise<void> {
-    this.#totals = { ...NO_RECORDS, ...record.totals };
+    this.#ledger.restore(record.totals);
     const sources = [record, ...(record.former ?? [])];
     const own = sources.find(({ source }) => source === this.source);
     this.#former = sources
@@ -226,7 +217,7 @@ export class RecordStage {
   }
 
   get totals(): RecordTotals {
-    return this.#totals;
+    return this.#ledger.totals;
   }
 
   /** Rows of the table that are kept; null: it follows none. */
@@ -282,12 +273,12 @@ export class RecordStage {
   take(batch: RecordBatch, moment: StageMoment): RecordOutcome {
     this.expect([batch.partition], moment.monotonicMs);
     const clock = this.clock.get(batch.partition);
-    const before = this.#totals;
+    const before = this.#ledger.totals;
     this.crowdedOutCount = 0;
     clock.forgetLost(moment.finalToMs);
     if (batch.damage !== undefined) {
       const { reason: detail, bytes } = batch.damage;
-      this.#refused.push({
+      this.#ledger.leaveOut({
         reason: "unreadable",
         detail,
         partition: clock.partition,
@@ -303,7 +294,7 @@ export class RecordStage {
     const count = batch.values.length;
     const firstOffset = clock.next;
     const refuse = (place: number, refusal: RecordRefusal): void => {
-      this.#refuse({ ...refusal, ...recordAt(place, batch, clock) });
+      this.#ledger.reject({ ...refusal, ...recordAt(place, batch, clock) });
       if (rejected.length < REJECTIONS_TOLD_MAX)
         rejected.push({ index: place, reason: refusal.reason, detail: refusal.detail });
     };
@@ -315,13 +306,13 @@ export class RecordStage {
       for (let from = skippedCount; from < count; from += BLOCK)
         this.#takeBlock(batch, from, Math.min(from + BLOCK, count), { clock, moment, refuse });
     if (count > skippedCount) {
-      this.#add({ received: count - skippedCount });
+      this.#ledger.add({ received: count - skippedCount });
       this.clock.reached(clock, moment.monotonicMs);
     }
     this.atEnd(batch.partition, batch.isAtEnd, moment.monotonicMs);
     clock.next = Math.max(clock.next, batch.nextOffset ?? firstOffset + count);
     this.#isDirty = true;
-    return outcomeOf(before, this.#totals, rejected);
+    return this.#ledger.outcomeSince(before, rejected);
   }
 
   /** Where it was in the topic of before, if this batch is the first of one that was made anew. */
@@ -346,7 +337,7 @@ export class RecordStage {
     // A topic that was made anew begins at 0: what was left of the one before, nobody knows.
     const lost = clock.isOfAnother(topicId) ? offset : Math.max(0, offset - clock.next);
     clock.next = offset;
-    this.#add({ lost });
+    this.#ledger.add({ lost });
     clock.lose(this.#config.outOfOrdernessMs);
   }
 
@@ -377,15 +368,13 @@ export class RecordStage {
   /** What is to be taken out of the panes again, once what they have gained is in them. */
   takeRetractions(): PaneRows[] {
     const rows = this.#follower?.takeRetracted() ?? [];
-    this.#add({ retracted: this.#follower?.takeRetractedCount() ?? 0 });
+    this.#ledger.add({ retracted: this.#follower?.takeRetractedCount() ?? 0 });
     return rows;
   }
 
-  /** Records that were refused since the last call: no more than a commit takes. */
+  /** See `RecordLedger.takeRefused`. */
   takeRefused(): readonly RefusedRecord[] {
-    const refused = this.#refused;
-    this.#refused = [];
-    return refused;
+    return this.#ledger.takeRefused();
   }
 
   /** Ends the alarms of rules whose time is over by the stream's own. */
@@ -408,7 +397,7 @@ export class RecordStage {
       source: this.source,
       partitions: this.clock.export(),
       ...(this.#former.length > 0 && { former: this.#former }),
-      totals: this.#totals,
+      totals: this.#ledger.totals,
       ids: floorMs === Infinity ? null : { watermarkMs: this.#idsWatermarkMs, floorMs },
       idsFrom: this.#log.firstNumber,
       timeMs: this.clock.latestMs(monotonicMs),
@@ -468,7 +457,7 @@ export class RecordStage {
         reason === "set_aside"
           ? `its time ${timeMs} is before ${this.#ids.floorMs}, from where on ids are remembered`
           : tooLate(timeMs, moment);
-      this.#refused.push({ reason, detail, ...recordAt(this.#places[row], batch, clock) });
+      this.#ledger.leaveOut({ reason, detail, ...recordAt(this.#places[row], batch, clock) });
     });
     this.#watchRows(rows, moment.nowMs);
     this.#judgeRows(rows, values, moment.nowMs);
@@ -562,10 +551,10 @@ export class RecordStage {
         fate === "tooLate" && timeMs !== null
           ? tooLate(timeMs, moment)
           : `its time ${timeMs} is before that from where on rows are kept`;
-      this.#refused.push({ reason, detail, ...recordAt(place, batch, clock) });
+      this.#ledger.leaveOut({ reason, detail, ...recordAt(place, batch, clock) });
     }
     const { aggregated, ...rest } = counts;
-    this.#add({ ...rest, [this.#taken]: aggregated });
+    this.#ledger.add({ ...rest, [this.#taken]: aggregated });
   }
 
   /** Counts the rows of a block, and adds those that are fresh to the panes. */
@@ -601,7 +590,7 @@ export class RecordStage {
         if (verdict === "altered") altered += 1;
       }
     }
-    this.#add({ [this.#taken]: aggregated, duplicates, altered, setAside, tooLate });
+    this.#ledger.add({ [this.#taken]: aggregated, duplicates, altered, setAside, tooLate });
     for (const [measure, table] of this.#tables.entries()) {
       if (table === null) continue;
       const { taken, timeMs } = columns;
@@ -619,23 +608,8 @@ export class RecordStage {
       table.addBatch({ count, ...taken });
     }
   }
-
-  #refuse(refused: RefusedRecord & RecordRefusal): void {
-    const { reason } = refused;
-    const rejected = { ...this.#totals.rejected, [reason]: (this.#totals.rejected[reason] ?? 0) + 1 };
-    this.#totals = { ...this.#totals, rejected };
-    this.#refused.push(refused);
-  }
-
-  #add(counts: Readonly<Partial<Record<Exclude<keyof RecordTotals, "rejected">, number>>>): void {
-    const totals: { -readonly [Name in keyof RecordTotals]: RecordTotals[Name] } = { ...this.#totals };
-    for (const name of COUNTERS) totals[name] += counts[name] ?? 0;
-    this.#totals = totals;
-  }
 }
 
-const { rejected: _, ...COUNTS } = NO_RECORDS;
-const COUNTERS = Object.keys(COUNTS).filter((name): name is keyof typeof COUNTS => name in COUNTS);
 const EMPTY: RecordRefusal = { reason: "empty", detail: "it has no value (a tombstone)" };
 
 function oversized(byteCount: number, bytesMax: number): RecordRefusal {
@@ -676,26 +650,4 @@ function specOf(
   const measures = metrics.flatMap(({ source }) => (source.kind === "records" ? [source.measure] : []));
   const pairs = rules.map(({ rule: { key, value } }) => ({ key, value }));
   return { ...common, measures, pairs };
-}
-
-function outcomeOf(
-  before: RecordTotals,
-  after: RecordTotals,
-  rejected: RecordOutcome["rejected"],
-): RecordOutcome {
-  return {
-    received: after.received - before.received,
-    taken: after.aggregated + after.unwindowed - before.aggregated - before.unwindowed,
-    duplicates: after.duplicates - before.duplicates,
-    setAside: after.setAside - before.setAside,
-    tooLate: after.tooLate - before.tooLate,
-    noEffect: after.noEffect - before.noEffect,
-    rejectedCount: rejectedOf(after) - rejectedOf(before),
-    lost: after.lost - before.lost,
-    rejected,
-  };
-}
-
-function rejectedOf({ rejected }: RecordTotals): number {
-  return Object.values(rejected).reduce((sum, count) => sum + count, 0);
 }

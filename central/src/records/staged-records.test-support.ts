@@ -3,7 +3,8 @@ import type { PaneRows, WindowSpec } from "@millrace/stream";
 import { labelsKey, ratio } from "@millrace/stream";
 import { numberOf } from "../store/central-keys.ts";
 import { RecordStage } from "./record-stage.ts";
-import type { RefusedRecord, StreamRecord } from "./record-stage.ts";
+import type { RefusedRecord } from "./record-ledger.ts";
+import type { StreamRecord } from "./record-stage.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 
 export const ORDERS: RecordStreamConfig = {
