@@ -168,8 +168,8 @@ test("it says so for as long as its own panes are there, be those by other label
   plant.restart([minute]);
   plant.engine.tick(82_000);
   plant.restart([fine, minute, quick]);
-  plant.engine.tick(200_000);
-  plant.engine.tick(201_000);
+  plant.read([150_000], 151_000);
+  for (let tick = 0; tick < 4; tick++) plant.engine.tick(200_000 + tick);
   expect(plant.engine.store.has("c|t@:")).toBe(true);
   const { late } = plant.read([3_000], 202_000);
   expect(late.find(({ window }) => window === "fine")).toMatchObject({ startMs: 0, reason: "too_late" });

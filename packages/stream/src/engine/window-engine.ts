@@ -399,9 +399,9 @@ export class WindowEngine {
    */
   *dueRanges(trustedMs: number): Iterable<StateRange> {
     this.#restore.settle();
-    const later = this.#room.isCutShort ? [] : this.#restore.laterRanges();
+    // First: while a window is behind, nothing of it is due.
+    if (!this.#room.isCutShort) yield* this.#restore.laterRanges();
     yield* this.#due.ask(trustedMs);
-    yield* later;
   }
 
   /** All entries of the range that was asked for, at most its limit. */
