@@ -32,6 +32,11 @@ export function addCoarseMove(moves: CoarseMoves, paneMs: EventTimeMs, endMs: Ev
   return [...moves.slice(0, -1), [paneMs, Math.max(last[1], endMs)]];
 }
 
+/** No pane of this length that begins while those were longer, and has gone where they went, has a reading of this or later. */
+export function heldToMs(moves: CoarseMoves, paneMs: EventTimeMs): EventTimeMs {
+  return Math.max(-Infinity, ...moves.map(([, endMs]) => Math.ceil(endMs / paneMs) * paneMs));
+}
+
 /** What of the view's panes is coarse: whatever is before, since of what was dropped nothing is known. */
 export function coarsePanesOf(metric: string, moves: CoarseMoves): CoarsePanes[] {
   return moves.map(([paneMs, endMs]) => ({ metric, paneMs, startMs: -Infinity, endMs }));

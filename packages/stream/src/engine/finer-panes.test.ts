@@ -372,6 +372,29 @@ test("a window that was away while another refused what came is not made of the 
   expect(final.map(brief)).toEqual([110, 120, 130].map((startS) => [startS, 10, "final", ""]));
 });
 
+test.each([[["fine by", "run"]], [["fine by"]]])(
+  "a reading of behind the longer panes that its own pane begins in is not missed by windows by other labels: %j",
+  (names) => {
+    const plant = new Plant([byMachine(aligned("forty", 40_000)), run]);
+    plant.read([260_000], 302_000);
+    plant.engine.tick(302_000);
+    plant.restart([aligned("sliding", 60_000, 20_000)], 304_000);
+    plant.engine.tick(304_000);
+    plant.restart([minute, aligned("ninety", 90_000)], 306_000);
+    // In the pane of 270, which begins in the one of 260 to 280.
+    plant.read([280_000], 306_000);
+    plant.engine.tick(306_000);
+    plant.restart(
+      [byMachine(fine), run].filter(({ name }) => names.includes(name)),
+      308_000,
+    );
+    plant.read([280_000], 308_000);
+    plant.pass(400_000);
+    plant.engine.tick(400_000);
+    expect(plant.shown("fine by", 400_000)).toEqual([]);
+  },
+);
+
 test("windows by other labels begin behind what the former ones had, which are gone", () => {
   const plant = full(fine);
   plant.restart([{ ...fine, name: "machine", by: ["machine"] }]);

@@ -1,5 +1,5 @@
 import { emptyPane, mergePane } from "../pane-state.ts";
-import { addCoarseMove, decodeCoarse, encodeCoarse } from "./coarse-codec.ts";
+import { addCoarseMove, decodeCoarse, encodeCoarse, heldToMs } from "./coarse-codec.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
 import type { PaneView } from "./pane-view.ts";
 import { coarseKey, parseStateKey, stateKey, viewPaneMs, withoutPaneSize } from "./state-key.ts";
@@ -103,7 +103,8 @@ export class PaneMove {
     const { paneMs, view } = this.#old;
     if (view.layout.paneMs % paneMs === 0) return [];
     const moves = stored === undefined ? [] : decodeCoarse(stored);
-    return [{ key: coarseKey(view.key), bytes: encodeCoarse(addCoarseMove(moves, paneMs, lastMs + paneMs)) }];
+    const endMs = Math.max(lastMs + paneMs, heldToMs(moves, paneMs));
+    return [{ key: coarseKey(view.key), bytes: encodeCoarse(addCoarseMove(moves, paneMs, endMs)) }];
   }
 
   #targets(): Map<string, StateEntry[]> {

@@ -1,7 +1,8 @@
 import type { EventTimeMs } from "../event-time.ts";
 import { readingCountOfRow } from "../reading-count.ts";
 import type { StateEntry } from "./due-ranges.ts";
-import { coarsePanesOf, decodeCoarse } from "./coarse-codec.ts";
+import { coarsePanesOf, decodeCoarse, heldToMs } from "./coarse-codec.ts";
+import type { CoarseMoves } from "./coarse-codec.ts";
 import { GridTrack } from "./grid-track.ts";
 import { decodeMarker } from "./open-marker.ts";
 import type { OpenMarker } from "./open-marker.ts";
@@ -48,6 +49,9 @@ export class WindowRestore {
   readonly #shownToMs = new Map<string, EventTimeMs>();
   /** By metric, as in keys: no stored pane, of whichever view, has a reading of this or later. */
   readonly #panesToMs = new Map<string, EventTimeMs>();
+
+  /** By their keys, those of before the panes. */
+  readonly #movesOf = new Map<string, CoarseMoves>();
 
   /** @param atOnce markers of one window that are taken up before the first tick, and with each one then. */
   constructor(memory: WindowMemory, atOnce: number) {
@@ -249,6 +253,7 @@ export class WindowRestore {
     const coarse = decodeCoarse(bytes);
     if (coarse.length === 0) this.#memory.unreadableCount++;
     for (const [, endMs] of coarse) this.#holdsTo(viewMetricName(key.slice(2)), endMs);
+    this.#movesOf.set(key, coarse);
     for (const view of this.#memory.views.values())
       if (coarseKey(view.key) === key) view.coarse = coarsePanesOf(view.metric, coarse);
   }
@@ -265,8 +270,10 @@ export class WindowRestore {
       this.#shownToMs.set(name, startMs);
     }
     if (kind !== "p") return;
-    const endMs = startMs + viewPaneMs(name);
-    this.#holdsTo(viewMetricName(name), endMs);
+    const paneMs = viewPaneMs(name);
+    const endMs = startMs + paneMs;
+    const moves = this.#movesOf.get(coarseKey(name)) ?? [];
+    this.#holdsTo(viewMetricName(name), Math.max(endMs, heldToMs(moves, paneMs)));
     const view = this.#memory.views.get(name);
     if (view === undefined) return;
     view.residentFromMs = endMs;
