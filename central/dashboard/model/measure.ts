@@ -38,9 +38,14 @@ export function isWorded(name: string): name is WordedMeasure {
   return !QUANTILE.test(name) && MEASURES.some((measure) => measure === name);
 }
 
+/** Of a histogram. */
+export function isBucket(name: string): boolean {
+  return BUCKET.test(name);
+}
+
 /** Whether a curve of it says something: not the buckets of a histogram, nor how good another value is. */
 export function isDrawn(name: string): boolean {
-  return !ERRORS.has(name) && !BUCKET.test(name);
+  return !ERRORS.has(name) && !isBucket(name);
 }
 
 /** Whether it is read as readings are: limits of readings are limits of it. */
@@ -50,7 +55,7 @@ export function isLevel(name: string): boolean {
 
 /** Whether it counts something: whole, without a unit. */
 export function isCounted(name: string): boolean {
-  return COUNTED.has(name) || BUCKET.test(name);
+  return COUNTED.has(name) || isBucket(name);
 }
 
 /** Whether it grows for as long as its window is open: before the window's end it is a part of what it will be. */

@@ -1,5 +1,5 @@
 import type { WindowResult } from "@millrace/stream";
-import { compareMeasures, isDrawn } from "./measure.ts";
+import { compareMeasures, isBucket, isDrawn } from "./measure.ts";
 
 /** Values with a column of their own, where any window has them; what else there is stands together in one. */
 const COLUMNS = ["count", "sum", "mean", "min", "max"] as const;
@@ -26,5 +26,5 @@ export function windowColumns(results: readonly Pick<WindowResult, "values">[]):
 export function otherValues(values: Values): readonly (readonly [measure: string, value: number])[] {
   const others = Object.entries(values).filter(([name]) => !COLUMNS.some((column) => column === name));
   const drawn = others.filter(([name]) => isDrawn(name)).sort(([a], [b]) => compareMeasures(a, b));
-  return [...drawn, ...others.filter(([name]) => name.startsWith("le_") && name !== "le_inf")];
+  return [...drawn, ...others.filter(([name]) => isBucket(name) && name !== "le_inf")];
 }

@@ -1,9 +1,9 @@
-import { isCounted, isWorded, measureUnit } from "../model/measure.ts";
+import { isBucket, isCounted, isWorded, measureUnit } from "../model/measure.ts";
 import type { Speaker } from "./speaker.ts";
 
 /** What a value of a window is called; quantiles and what only a newer central knows by the name of the result. */
 export function measureName(measure: string, speaker: Speaker): string {
-  if (measure.startsWith("le_")) return `≤\u00a0${measure.slice("le_".length)}`;
+  if (isBucket(measure)) return `≤\u00a0${measure.slice("le_".length)}`;
   return isWorded(measure) ? speaker.text(`measure.${measure}`) : measure;
 }
 

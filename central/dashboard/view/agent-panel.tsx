@@ -7,6 +7,7 @@ import { AgentCard } from "./agent-card.tsx";
 import { AgentRow } from "./agent-row.tsx";
 import { AgentSign } from "./agent-sign.tsx";
 import type { PanelProps } from "./page.tsx";
+import { ShowMore } from "./show-more.tsx";
 
 /** So many have a card each; more have a line each, and can be sought. */
 const CARDS_MAX = 12;
@@ -84,16 +85,12 @@ function AgentRows({ page, speaker }: PanelProps) {
         </>
       )}
       {(expandedCount > shown.length || (isExpanded && shown.length > ROWS_SHOWN)) && (
-        <button
-          type="button"
-          class="quiet"
-          aria-expanded={isExpanded}
-          onClick={() => setExpanded(!isExpanded)}
-        >
-          {isExpanded
-            ? speaker.text("action.showLess")
-            : speaker.text("action.showMore", { count: expandedCount - shown.length })}
-        </button>
+        <ShowMore
+          isExpanded={isExpanded}
+          moreCount={expandedCount - shown.length}
+          onToggle={() => setExpanded(!isExpanded)}
+          speaker={speaker}
+        />
       )}
       {found.length > ROWS_EXPANDED && (
         <p class="detail">{speaker.text("agents.notShown", { count: found.length - ROWS_EXPANDED })}</p>

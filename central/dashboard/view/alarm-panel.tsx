@@ -9,6 +9,7 @@ import { AlarmWindow } from "./alarm-window.tsx";
 import { EvidenceDetails } from "./evidence-details.tsx";
 import { LabelList } from "./label-list.tsx";
 import type { PanelProps } from "./page.tsx";
+import { ShowMore } from "./show-more.tsx";
 import { RecordEvidence } from "./record-evidence.tsx";
 import { ResetControl } from "./reset-control.tsx";
 import { SeveritySign } from "./severity-sign.tsx";
@@ -41,16 +42,12 @@ export function AlarmPanel({ page, speaker }: PanelProps) {
           </p>
         )}
         {(hiddenCount > 0 || isExpanded) && (
-          <button
-            type="button"
-            class="quiet"
-            aria-expanded={isExpanded}
-            onClick={() => setExpanded(!isExpanded)}
-          >
-            {isExpanded
-              ? speaker.text("action.showLess")
-              : speaker.text("action.showMore", { count: hiddenCount })}
-          </button>
+          <ShowMore
+            isExpanded={isExpanded}
+            moreCount={hiddenCount}
+            onToggle={() => setExpanded(!isExpanded)}
+            speaker={speaker}
+          />
         )}
       </header>
       {active.length === 0 && (

@@ -12,6 +12,7 @@ import type { Speaker } from "../text/speaker.ts";
 import { LabelList } from "./label-list.tsx";
 import { OtherValues } from "./other-values.tsx";
 import type { PanelProps } from "./page.tsx";
+import { ShowMore } from "./show-more.tsx";
 
 const ROWS_SHOWN = 12;
 const ROWS_EXPANDED = 120;
@@ -93,16 +94,12 @@ export function WindowPanel({ page, speaker }: PanelProps) {
         </table>
       )}
       {(rows.length > shown.length || isExpanded) && (
-        <button
-          type="button"
-          class="quiet"
-          aria-expanded={isExpanded}
-          onClick={() => setExpanded(!isExpanded)}
-        >
-          {isExpanded
-            ? speaker.text("action.showLess")
-            : speaker.text("action.showMore", { count: Math.min(rows.length, ROWS_EXPANDED) - shown.length })}
-        </button>
+        <ShowMore
+          isExpanded={isExpanded}
+          moreCount={Math.min(rows.length, ROWS_EXPANDED) - shown.length}
+          onToggle={() => setExpanded(!isExpanded)}
+          speaker={speaker}
+        />
       )}
     </section>
   );

@@ -1,14 +1,12 @@
-import { QUERY_PARAMETERS } from "@millrace/config";
 import type { SeriesQuery } from "../history/series-page.ts";
 import { parseCursor } from "./page-cursor.ts";
 import { ProblemError } from "./problem.ts";
-import { parseLimit, parseQuery, parseTime } from "./window-query.ts";
+import { labelsOf, parseLimit, parseQuery, parseTime } from "./window-query.ts";
 
 export const SERIES_LIMIT_DEFAULT = 100;
 export const SERIES_LIMIT_MAX = 10_000;
 export const SERIES_POINTS_DEFAULT = 1_000;
 export const SERIES_POINTS_MAX = 100_000;
-const RESERVED = new Set<string>(QUERY_PARAMETERS["/api/v1/series"]);
 const VALUES_MAX = 32;
 const STEP = /^(\d+)(ms|s|m|h|d)?$/;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -21,7 +19,7 @@ export function parseSeriesQuery(query: unknown, nowMs: number): SeriesQuery {
   const metric = values.get("metric");
   if (metric === undefined)
     throw new ProblemError("bad_request", "metric=<name> is needed; /api/v1/pipeline lists them");
-  const group = Object.fromEntries([...values].filter(([name]) => !RESERVED.has(name)));
+  const group = labelsOf(values, "/api/v1/series");
   const fromMs = parseTime(values.get("from"), "from");
   if (fromMs === null) throw new ProblemError("bad_request", "from=<time> is needed");
   const toMs = parseTime(values.get("to"), "to") ?? nowMs;

@@ -7,7 +7,6 @@ import { ProblemError } from "./problem.ts";
 
 export const WINDOWS_LIMIT_DEFAULT = 1_000;
 export const WINDOWS_LIMIT_MAX = 10_000;
-const RESERVED = new Set<string>(QUERY_PARAMETERS["/api/v1/windows"]);
 
 /** Reads a windows query; every other parameter is a label that the group must have. */
 export function parseWindowQuery(query: unknown): WindowQuery {
@@ -15,8 +14,7 @@ export function parseWindowQuery(query: unknown): WindowQuery {
   const window = values.get("window");
   if (window === undefined)
     throw new ProblemError("bad_request", "window=<name> is needed; /api/v1/pipeline lists them");
-  // Also of a name that objects have of their own: it is a label like any other.
-  const group = Object.fromEntries([...values].filter(([name]) => !RESERVED.has(name)));
+  const group = labelsOf(values, "/api/v1/windows");
   const fromMs = parseTime(values.get("from"), "from") ?? Number.MIN_SAFE_INTEGER;
   const toMs = parseTime(values.get("to"), "to") ?? Number.MAX_SAFE_INTEGER;
   if (toMs < fromMs)
@@ -35,6 +33,15 @@ export function parseWindowQuery(query: unknown): WindowQuery {
 function isPlaceIn(place: string, window: string): boolean {
   const { from, to } = windowKeyRange(window, -Infinity, Infinity);
   return place >= from && place < to && parseStateKey(place) !== null;
+}
+
+/** The parameters that are none of the query's own: also one by a name that objects have of theirs is a label like any other. */
+export function labelsOf(
+  values: ReadonlyMap<string, string>,
+  path: keyof typeof QUERY_PARAMETERS,
+): Record<string, string> {
+  const own: readonly string[] = QUERY_PARAMETERS[path];
+  return Object.fromEntries([...values].filter(([name]) => !own.includes(name)));
 }
 
 export function parseQuery(query: unknown): Map<string, string> {

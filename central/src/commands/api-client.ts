@@ -100,9 +100,13 @@ async function bodyOf(response: IncomingMessage): Promise<unknown> {
   return JSON.parse(Buffer.concat(chunks).toString());
 }
 
+/** What an answer that is a problem says of it. */
+export function detailOf(body: unknown): string | undefined {
+  return typeof body === "object" && body !== null && "detail" in body ? String(body.detail) : undefined;
+}
+
 function refused(url: string, status: number | undefined, body: unknown): MillraceError {
-  const isProblem = typeof body === "object" && body !== null && "detail" in body;
-  const said = isProblem ? String(body.detail) : "it says no more";
+  const said = detailOf(body) ?? "it says no more";
   const reason =
     status === 401
       ? "it wants a login: this user may not read api.token in central's data folder, or it is another central"

@@ -3,7 +3,7 @@ import { loadCentralConfig } from "@millrace/config";
 import { MillraceError, plainText, reasonOf } from "@millrace/runtime";
 import type { Command } from "@millrace/runtime";
 import type { PipelinePush } from "../api/central-reader.ts";
-import { ApiClient } from "./api-client.ts";
+import { ApiClient, detailOf } from "./api-client.ts";
 import { CONFIG_FLAG, JSON_FLAG } from "./config-flag.ts";
 import { formatTable } from "./table.ts";
 
@@ -37,10 +37,7 @@ export const PIPELINE_COMMAND: Command = {
       limitMs: ANSWER_MS_MAX,
     });
     if (status !== 200) {
-      const detail =
-        typeof body === "object" && body !== null && "detail" in body
-          ? String(body.detail)
-          : `it answered ${status}`;
+      const detail = detailOf(body) ?? `it answered ${status}`;
       output.err(`cannot push ${path}: ${detail}\n`);
       return 1;
     }

@@ -1,7 +1,7 @@
 import { loadCentralConfig } from "@millrace/config";
 import { MillraceError } from "@millrace/runtime";
 import type { Command } from "@millrace/runtime";
-import { ApiClient } from "./api-client.ts";
+import { ApiClient, detailOf } from "./api-client.ts";
 import { CONFIG_FLAG } from "./config-flag.ts";
 
 export const SITE_COMMAND = retireCommand("site", {
@@ -32,10 +32,7 @@ function retireCommand(kind: "site" | "agent", told: Pick<Command, "summary" | "
         output.out(`${kind} ${who} is retired\n`);
         return 0;
       }
-      const detail =
-        typeof body === "object" && body !== null && "detail" in body
-          ? String(body.detail)
-          : `it answered ${status}`;
+      const detail = detailOf(body) ?? `it answered ${status}`;
       output.err(`cannot retire ${kind} ${who}: ${detail}\n`);
       return 1;
     },

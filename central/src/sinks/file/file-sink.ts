@@ -1,11 +1,12 @@
 import { constants } from "node:fs";
-import { mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { FileRotation } from "@millrace/config";
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import type { Clock, Logger } from "@millrace/runtime";
 import type { SinkTarget, SinkWritten } from "../sink-target.ts";
+import { found } from "./found.ts";
 import { lastLineEnd } from "./last-line-end.ts";
 import type { SinkFolder } from "./sink-folder.ts";
 
@@ -170,18 +171,6 @@ export class FileSink<Item> implements SinkTarget<Item> {
       if (isFull) throw new MillraceError("sink_disk_full", { path: this.#path }, because);
       throw new MillraceError("sink_file", { path: this.#path, reason: reasonOf(error) }, because);
     }
-  }
-}
-
-async function found(
-  path: string,
-): Promise<{ readonly inode: number; readonly bytes: number; readonly changedAtMs: number } | null> {
-  try {
-    const { ino, size, mtimeMs } = await stat(path);
-    return { inode: ino, bytes: size, changedAtMs: mtimeMs };
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-    throw error;
   }
 }
 

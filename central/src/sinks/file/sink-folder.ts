@@ -1,5 +1,6 @@
-import { mkdir, rmdir, stat } from "node:fs/promises";
+import { mkdir, rmdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { found } from "./found.ts";
 
 /** Where the files of a sink are. It is made with the first line of any: until then nobody can take it for one that holds something. */
 export class SinkFolder {
@@ -23,7 +24,7 @@ export class SinkFolder {
   }
 
   async #look(file: string): Promise<boolean> {
-    if (!(await isThere(this.path))) {
+    if ((await found(this.path)) === null) {
       this.#toldMissing = new Set();
       await this.#tryToMake();
     }
@@ -35,7 +36,8 @@ export class SinkFolder {
   /** Whether it can be made shows now, and not only with the first window: what is made is taken away again. */
   async #tryToMake(): Promise<void> {
     const missing: string[] = [];
-    for (let at = this.path; !(await isThere(at)) && dirname(at) !== at; at = dirname(at)) missing.push(at);
+    for (let at = this.path; (await found(at)) === null && dirname(at) !== at; at = dirname(at))
+      missing.push(at);
     const made: string[] = [];
     try {
       // One by one: where a system says of a folder in one that is there that there is none, Node's own way tries for ever.
@@ -46,15 +48,5 @@ export class SinkFolder {
     } finally {
       for (const each of made.toReversed()) await rmdir(each);
     }
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
-    throw error;
   }
 }

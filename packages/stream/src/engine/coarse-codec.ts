@@ -34,7 +34,7 @@ export function addCoarseMove(moves: CoarseMoves, paneMs: EventTimeMs, endMs: Ev
 
 /** No pane of this length that begins while those were longer, and has gone where they went, has a reading of this or later. */
 export function heldToMs(moves: CoarseMoves, paneMs: EventTimeMs): EventTimeMs {
-  return Math.max(-Infinity, ...moves.map(([, endMs]) => Math.ceil(endMs / paneMs) * paneMs));
+  return Math.max(...moves.map(([, endMs]) => Math.ceil(endMs / paneMs) * paneMs));
 }
 
 /** What of the view's panes is coarse: whatever is before, since of what was dropped nothing is known. */
