@@ -21,6 +21,8 @@ vi.mock("@platformatic/kafka", async (original) => {
   const real = await original<typeof library>();
   const { EventEmitter } = await import("node:events");
   class Producer extends EventEmitter {
+    readonly connections = new EventEmitter();
+
     async metadata({ topics }: { readonly topics: readonly string[] }) {
       if (topics.some((topic) => topic !== "t"))
         throw new real.UserError(`Unknown topic ${topics[topics.length - 1]}.`);

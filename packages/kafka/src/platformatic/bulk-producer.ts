@@ -11,6 +11,7 @@ import {
 import type { KafkaConnection } from "../kafka-connection.ts";
 import type { KafkaProducer, KafkaProducerOptions, KafkaSentRecord } from "../kafka-producer.ts";
 import { retried } from "../retried.ts";
+import { clientCloser } from "./client-closer.ts";
 import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import { hasLostPlace } from "./has-lost-place.ts";
@@ -60,6 +61,7 @@ const produce = createAPI<[ProduceRequest], ProduceResponse>(
  */
 export class BulkProducer implements KafkaProducer {
   readonly #producer: Producer;
+  readonly #close: () => Promise<void>;
   readonly #options: KafkaProducerOptions;
   readonly #brokers: readonly string[];
   readonly #world: { readonly clock: Clock; readonly random: Random };
@@ -84,6 +86,7 @@ export class BulkProducer implements KafkaProducer {
       retries: RETRIES,
       retryDelay: RETRY_DELAY_MS,
     });
+    this.#close = clientCloser(this.#producer, (client) => client.close(true));
     // What it says there is also in the rejections.
     this.#producer.on("error", () => undefined);
     // The library asks brokers that are away, or for a topic that is not there, for minutes before it rejects.
@@ -114,7 +117,7 @@ export class BulkProducer implements KafkaProducer {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#producer.close(true).catch(() => undefined);
+    await this.#close();
   }
 
   /** Which of them are not there, asked one by one: a broker's answer to all need not have them in our order. All: nobody can say. */

@@ -3,6 +3,7 @@ import { createBackoff } from "@millrace/runtime";
 import { Consumer } from "@platformatic/kafka";
 import type { KafkaConnection } from "../kafka-connection.ts";
 import type { KafkaPartition } from "../kafka-partition.ts";
+import { clientCloser } from "./client-closer.ts";
 import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import type { Membership } from "./membership.ts";
@@ -30,6 +31,7 @@ const RETRY_MAX_MS = 2_000;
 export class GroupMember implements Membership {
   readonly #options: GroupMemberOptions;
   readonly #consumer: Consumer;
+  readonly #close: () => Promise<void>;
   #timer: Timer | null = null;
   #isJoining = false;
   #isClosed = false;
@@ -48,6 +50,7 @@ export class GroupMember implements Membership {
       retries: 1,
       retryDelay: 200,
     });
+    this.#close = clientCloser(this.#consumer, (client) => client.close(true));
     for (const topic of topics) this.#consumer.topics.track(topic);
     this.#consumer.on("error", (error: Error) =>
       options.onTrouble(explainKafka(error, topics, connection.brokers)),
@@ -81,7 +84,7 @@ export class GroupMember implements Membership {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
-    await this.#consumer.close(true).catch(() => undefined);
+    await this.#close();
   }
 
   #joined(): void {

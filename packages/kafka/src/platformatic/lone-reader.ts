@@ -2,6 +2,7 @@ import type { Clock, Random, Timer } from "@millrace/runtime";
 import { createBackoff } from "@millrace/runtime";
 import { Admin } from "@platformatic/kafka";
 import type { KafkaPartition } from "../kafka-partition.ts";
+import { clientCloser } from "./client-closer.ts";
 import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import type { GroupMemberOptions } from "./group-member.ts";
@@ -16,6 +17,7 @@ const RETRY_MAX_MS = 2_000;
 export class LoneReader implements Membership {
   readonly #options: Omit<GroupMemberOptions, "group" | "sessionMs">;
   readonly #admin: Admin;
+  readonly #close: () => Promise<void>;
   readonly #clock: Clock;
   readonly #random: Random;
   #timer: Timer | null = null;
@@ -27,6 +29,7 @@ export class LoneReader implements Membership {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#admin = new Admin({ ...connectionOptions(options.connection), retries: 1, retryDelay: 200 });
+    this.#close = clientCloser(this.#admin, (client) => client.close());
     this.#admin.on("error", () => undefined);
   }
 
@@ -61,7 +64,7 @@ export class LoneReader implements Membership {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
-    await this.#admin.close().catch(() => undefined);
+    await this.#close();
   }
 
   async #partitions(): Promise<KafkaPartition[]> {

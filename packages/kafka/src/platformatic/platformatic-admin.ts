@@ -1,17 +1,20 @@
 import { Admin, ConfigResourceTypes, findErrorBy } from "@platformatic/kafka";
 import type { KafkaAdmin, KafkaTopic, NewKafkaTopic } from "../kafka-admin.ts";
 import type { KafkaConnection } from "../kafka-connection.ts";
+import { clientCloser } from "./client-closer.ts";
 import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import { isUnknownTopic } from "./is-unknown-topic.ts";
 
 export class PlatformaticAdmin implements KafkaAdmin {
   readonly #admin: Admin;
+  readonly #close: () => Promise<void>;
   readonly #brokers: readonly string[];
 
   constructor(connection: KafkaConnection) {
     this.#brokers = connection.brokers;
     this.#admin = new Admin({ ...connectionOptions(connection), retries: 3, retryDelay: 250 });
+    this.#close = clientCloser(this.#admin, (client) => client.close());
     this.#admin.on("error", () => undefined);
   }
 
@@ -70,6 +73,6 @@ export class PlatformaticAdmin implements KafkaAdmin {
   }
 
   async close(): Promise<void> {
-    await this.#admin.close().catch(() => undefined);
+    await this.#close();
   }
 }

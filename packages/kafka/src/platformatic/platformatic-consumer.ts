@@ -15,6 +15,7 @@ import {
   type KafkaPosition,
   type KafkaRange,
 } from "../kafka-partition.ts";
+import { clientCloser } from "./client-closer.ts";
 import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import { GroupMember } from "./group-member.ts";
@@ -45,6 +46,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
   readonly #brokers: readonly string[];
   readonly #clock: Clock;
   readonly #reader: Consumer;
+  readonly #close: () => Promise<void>;
   readonly #member: Membership;
   readonly #backoff: Backoff;
   readonly #fetchBytesMax: number;
@@ -81,6 +83,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
       autocommit: false,
       retries: 0,
     });
+    this.#close = clientCloser(this.#reader, (client) => client.close(true));
     for (const topic of topics) this.#reader.topics.track(topic);
     this.#reader.on("error", () => undefined);
     const member = {
@@ -177,7 +180,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
     this.#ready.length = 0;
     this.#arrival.resolve();
     await this.#member.close();
-    await this.#reader.close(true).catch(() => undefined);
+    await this.#close();
   }
 
   async #assign(partitions: readonly KafkaPartition[], isNew: boolean): Promise<void> {

@@ -24,6 +24,8 @@ vi.mock("@platformatic/kafka", async (original) => {
     return new real.MultipleErrors("produce failed 2 times.", [new real.NetworkError("gone"), response]);
   };
   class Producer extends EventEmitter {
+    readonly connections = new EventEmitter();
+
     async send({ messages }: { readonly messages: readonly { readonly value: Buffer }[] }) {
       const byLeader = script.codes[script.sent.length] ?? [];
       script.sent.push(messages.map(({ value }) => value.toString()));

@@ -1,8 +1,9 @@
-import { reasonOf, type Clock, type Random } from "@millrace/runtime";
+import { type Clock, type Random } from "@millrace/runtime";
 import { compatibilityPartitioner, Producer } from "@platformatic/kafka";
 import type { KafkaConnection } from "../kafka-connection.ts";
 import type { KafkaProducer, KafkaProducerOptions, KafkaSentRecord } from "../kafka-producer.ts";
 import { retried } from "../retried.ts";
+import { clientCloser } from "./client-closer.ts";
 import { connectionOptions } from "./connection-options.ts";
 import { explainKafka } from "./explain-kafka.ts";
 import { isHopeless } from "./is-hopeless.ts";
@@ -18,6 +19,7 @@ const TURNS = 1_000_000;
 /** Idempotent, `acks=all`, partitions as Java's clients choose them. */
 export class PlatformaticProducer implements KafkaProducer {
   readonly #producer: Producer;
+  readonly #close: () => Promise<void>;
   readonly #options: KafkaProducerOptions;
   readonly #brokers: readonly string[];
   readonly #clock: Clock;
@@ -43,6 +45,7 @@ export class PlatformaticProducer implements KafkaProducer {
       retries: Math.max(RETRIES, Math.ceil(Math.min(patienceMs, REQUEST_TIMEOUT_MS) / RETRY_DELAY_MS)),
       retryDelay: RETRY_DELAY_MS,
     });
+    this.#close = clientCloser(this.#producer, (client) => client.close(true));
     // What it says there is also in the rejections.
     this.#producer.on("error", () => undefined);
     // It asks brokers that are away, or for a topic that is not there, for minutes before it rejects.
@@ -96,7 +99,7 @@ export class PlatformaticProducer implements KafkaProducer {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#producer.close(true).catch(reasonOf);
+    await this.#close();
   }
 }
 

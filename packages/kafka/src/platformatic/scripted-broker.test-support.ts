@@ -31,7 +31,7 @@ export class ScriptedBroker {
     class Consumer extends EventEmitter {
       readonly topics = { track: () => undefined };
       readonly memberId = "member";
-      readonly connections = { get: async () => ({}) };
+      readonly connections = { get: async () => ({}), on: () => undefined };
 
       get assignments() {
         const partitions = Array.from({ length: partitionsCount() }, (_, partition) => partition);
