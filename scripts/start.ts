@@ -18,7 +18,7 @@ async function start(options: StartOptions): Promise<number> {
   const log = new StageLog();
   const folder = new RunFolder(options.dataFolder, new Date());
   // An empty store for its lock: the operating system's, so it ends with this process, however that ends.
-  await LevelStore.open({ path: folder.lock, kind: "central", version: 2, pid: process.pid });
+  const lock = await LevelStore.open({ path: folder.lock, kind: "central", version: 2, pid: process.pid });
   log.line(`Millrace ${MILLRACE_VERSION}; this run's files are in ${folder.path}`);
 
   const stopAsked = Promise.withResolvers<"signal">();
@@ -79,6 +79,7 @@ async function start(options: StartOptions): Promise<number> {
     return failures.length === 0 ? 0 : 1;
   } finally {
     line.kill();
+    await lock.close();
   }
 }
 
