@@ -110,6 +110,21 @@ describe("a gateway that starts with its clock an hour behind", () => {
     expect(agent.status().ledger).toMatchObject({ held: 0, rejected: { future: 2 } });
   });
 
+  it("refuses none of its right sensors where its clock is so little behind that a witness agrees", async () => {
+    const { agent, time, central, temperature } = await behind({ offsetMs: -47_000 });
+    void temperature(20, time.nowMs);
+    await time.run(10_000);
+    expect(agent.status().ledger).toMatchObject({ held: 1, aggregated: 0 });
+    central.isReachable = true;
+    await time.run(10_000);
+    expect(agent.status().clock.isProven).toBe(true);
+    const watermarkMs = agent.status().watermarkMs ?? 0;
+    void temperature(21, time.nowMs);
+    await time.run(10_000);
+    expect(agent.status().ledger).toMatchObject({ held: 0, aggregated: 2, rejected: { future: 0 } });
+    expect(agent.status().watermarkMs).toBeGreaterThan(watermarkMs);
+  });
+
   it("believes no sensor because a witness comes between what it sent and the disk", async () => {
     const { agent, time, wall, central, publish } = await behind({ heldReadingsMax: 100_000 });
     wall.offsetMs = 0;

@@ -329,7 +329,6 @@ export async function openAgentParts(options: AgentOptions) {
   const running: RunningPipeline = new RunningPipeline({
     ...memory,
     pipeline,
-    maxFutureMs: limits.maxFutureMs,
     reader,
     reception,
     emission,
@@ -359,7 +358,6 @@ export async function openAgentParts(options: AgentOptions) {
     pending,
     commits,
     isKafka: config.uplink.kafka !== null,
-    maxFutureMs: limits.maxFutureMs,
     admission,
     heartbeat: () =>
       heartbeatContent(status(), {

@@ -40,6 +40,7 @@ describe("ClockGuard", () => {
     expect(guard.witness({ centralMs: NOW_MS + 1_000, roundTripMs: 20 })).toEqual({
       fromMs: NOW_MS + DAY_MS + 1_000,
       nowMs: NOW_MS + 1_000,
+      latestMs: NOW_MS + 6_000,
     });
     expect([guard.nowMs(), guard.isSynchronised]).toEqual([NOW_MS + 1_000, true]);
     expect(guard.judge(NOW_MS + 7_000)).toBe("future");
@@ -52,6 +53,39 @@ describe("ClockGuard", () => {
       expect([guard.nowMs(), guard.isSynchronised]).toEqual([NOW_MS + DAY_MS, false]);
     }
     expect(guard.witness({ centralMs: NOW_MS - 60_020, roundTripMs: 20 })).toBeDefined();
+  });
+
+  it("refuses no sensor whose clock is right where it is itself a little behind central, now and after a jump back", async () => {
+    const { time, wall, guard } = guardAt(NOW_MS, null);
+    wall.offsetMs = -47_000;
+    expect(guard.judge(NOW_MS)).toBe("future");
+    expect(guard.witness({ centralMs: NOW_MS, roundTripMs: 20 })).toEqual({
+      fromMs: NOW_MS,
+      nowMs: NOW_MS - 47_000,
+      latestMs: NOW_MS + 5_000,
+    });
+    for (const offsetMs of [-47_000, 0, -50_000]) {
+      wall.offsetMs = offsetMs;
+      await time.run(10_000);
+      const nowMs = time.nowMs;
+      expect([nowMs, nowMs + 5_000, nowMs + 5_001].map((timeMs) => guard.judge(timeMs))).toEqual([
+        "plausible",
+        "plausible",
+        "future",
+      ]);
+      expect(guard.arePlausible(Float64Array.of(nowMs, nowMs + 5_000), 2)).toBe(true);
+      expect(guard.arePlausible(Float64Array.of(nowMs, nowMs + 5_001), 2)).toBe(false);
+      expect(guard.readingsEndMs()).toBe(nowMs + 5_001);
+    }
+  });
+
+  it("lets readings lie ahead of the wall clock where central's is behind it", () => {
+    const { guard } = guardAt(NOW_MS, null);
+    guard.witness({ centralMs: NOW_MS - 47_000, roundTripMs: 20 });
+    expect([NOW_MS + 5_000, NOW_MS + 5_001].map((timeMs) => guard.judge(timeMs))).toEqual([
+      "plausible",
+      "future",
+    ]);
   });
 
   it("holds a proven time against a clock that jumps back afterwards", async () => {

@@ -14,6 +14,8 @@ const SENSORS_MIN = 2;
 export interface ClockStep {
   readonly fromMs: number;
   readonly nowMs: number;
+  /** No plausible reading is of a later event time. */
+  readonly latestMs: number;
 }
 
 /**
@@ -21,7 +23,9 @@ export interface ClockStep {
  * not before the floor. A gateway without a clock battery starts in the past: while its clock is behind what was already
  * stored, the agent's time is the greatest durable event time plus monotonic time, and it says that it is unsynchronised.
  * So it does where the clock falls behind what sensors have told while it was believed.
- * Where central's clock agrees with the wall clock, that is proven right, and takes the place of what was stored.
+ * Where central's clock agrees with the wall clock, that is proven right, and takes the place of what was stored. Of the two
+ * the later is what readings may lie ahead of: sensors whose clocks are right are not refused for a gateway's that is a
+ * little behind.
  */
 export class ClockGuard {
   /** What sensors' own clocks show. */
@@ -36,6 +40,8 @@ export class ClockGuard {
   /** Steady time at `#sinceMonotonicMs`. */
   #anchorMs: number;
   #sinceMonotonicMs: number;
+  /** Central's time at `#sinceMonotonicMs`. */
+  #toldMs = Number.NEGATIVE_INFINITY;
   #wallMs = Number.NaN;
   #lookedSinceMs = 0;
   #nowMs = 0;
@@ -78,9 +84,14 @@ export class ClockGuard {
     return Math.floor(this.#anchorMs + monotonicMs - this.#sinceMonotonicMs);
   }
 
+  /** No reading that is taken now is of a later event time. */
+  latestMs(): number {
+    return Math.max(this.nowMs(), this.#toldMs + this.#sinceMs()) + this.#maxFutureMs;
+  }
+
   /** No reading that is taken now is of this event time, or later. */
   readingsEndMs(): number {
-    return Math.floor(this.nowMs() + this.#maxFutureMs) + 1;
+    return Math.floor(this.latestMs()) + 1;
   }
 
   /**
@@ -109,14 +120,14 @@ export class ClockGuard {
 
   judge(timeMs: number): ClockVerdict {
     if (timeMs < this.#floorMs) return "before_floor";
-    return timeMs > this.nowMs() + this.#maxFutureMs ? "future" : "plausible";
+    return timeMs > this.latestMs() ? "future" : "plausible";
   }
 
   /** Whether the first `count` of these times are all plausible. */
   arePlausible(timesMs: Float64Array, count: number): boolean {
-    const greatestMs = this.nowMs() + this.#maxFutureMs;
+    const latestMs = this.latestMs();
     for (let at = 0; at < count; at += 1)
-      if (!(timesMs[at] >= this.#floorMs && timesMs[at] <= greatestMs)) return false;
+      if (!(timesMs[at] >= this.#floorMs && timesMs[at] <= latestMs)) return false;
     return true;
   }
 
@@ -134,9 +145,10 @@ export class ClockGuard {
     this.#heldMs = nowMs;
     this.#heardMs = Number.NEGATIVE_INFINITY;
     this.#anchorMs = nowMs;
+    this.#toldMs = told.centralMs;
     this.#sinceMonotonicMs = this.#clock.monotonicMs();
     this.#wallMs = Number.NaN;
-    return { fromMs, nowMs };
+    return { fromMs, nowMs, latestMs: this.latestMs() };
   }
 
   /** Judges the wall clock anew when it shows another millisecond: readings come by the hundred in one. */

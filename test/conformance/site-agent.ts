@@ -165,9 +165,8 @@ export class SiteAgent {
   #learnClock(centralMs: number): void {
     const step = this.#guard.witness({ centralMs, roundTripMs: 0 });
     if (step === undefined) return;
-    const { maxFutureMs } = this.#case.limits;
-    this.#watermarks.setClock({ ...step, maxFutureMs });
-    this.#deduplicator.forgetBeyond(step.nowMs + maxFutureMs);
+    this.#watermarks.setClock(step);
+    this.#deduplicator.forgetBeyond(step.latestMs);
   }
 
   #seal(lane: Batch["lane"]): void {

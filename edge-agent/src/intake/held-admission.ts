@@ -37,6 +37,8 @@ export interface HeldAdmissionOptions {
 /** By how much the clock was wrong, as is known now, and whether that is proven. */
 interface Finding {
   readonly shiftMs: number;
+  /** A plausible reading lies no further ahead. */
+  readonly aheadMsMax: number;
   readonly isProven: boolean;
 }
 
@@ -67,7 +69,7 @@ export class HeldAdmission {
   /** Steady time at the start: what earlier lives have held came before. */
   readonly #openedMs: number;
   #finding: Finding | undefined;
-  #provenShiftMs: number | undefined;
+  #proven: Finding | undefined;
   #judgedAheadMs: number;
   /** Of what is being taken in: no earlier event time, until all of it has left its panes. */
   #takenInFromMs = Number.POSITIVE_INFINITY;
@@ -86,19 +88,19 @@ export class HeldAdmission {
 
   /** Looks whether the wall clock has been set ahead. */
   look(): void {
-    const { guard } = this.#options;
+    const { guard, maxFutureMs } = this.#options;
     if (guard.isProven) return;
     const shiftMs = guard.nowMs() - guard.steadyMs();
     const isStep = shiftMs >= this.#judgedAheadMs + STEP_MS;
     // Set back: setting it ahead again is another step.
     if (isStep || shiftMs < this.#judgedAheadMs) this.#judgedAheadMs = shiftMs;
-    if (isStep) this.#begin({ shiftMs, isProven: false });
+    if (isStep) this.#begin({ shiftMs, aheadMsMax: maxFutureMs, isProven: false });
   }
 
   /** A witness has agreed. What is held came before the first that did. */
-  proven({ fromMs, nowMs }: ClockStep): void {
-    this.#provenShiftMs ??= nowMs - fromMs;
-    if (this.#finding?.isProven !== true) this.#begin({ shiftMs: this.#provenShiftMs, isProven: true });
+  proven({ fromMs, nowMs, latestMs }: ClockStep): void {
+    this.#proven ??= { shiftMs: nowMs - fromMs, aheadMsMax: latestMs - nowMs, isProven: true };
+    if (this.#finding?.isProven !== true) this.#begin(this.#proven);
   }
 
   stop(): void {
@@ -184,13 +186,13 @@ export class HeldAdmission {
     for (const refusal of refusals.values()) this.#setAside(refusal);
   }
 
-  #judge(block: HeldBlock, { shiftMs, isProven }: Finding, refusals: Map<string, Refusal>): void {
-    const { held, maxFutureMs } = this.#options;
+  #judge(block: HeldBlock, { shiftMs, aheadMsMax, isProven }: Finding, refusals: Map<string, Refusal>): void {
+    const { held } = this.#options;
     const kept = new HeldRows();
     for (const heldRow of block.rows ?? []) {
       const { row, cameAtMs } = heldRow;
       const nowMs = (block.isOwn ? cameAtMs : this.#openedMs) + shiftMs;
-      const isFuture = row.timeMs > nowMs + maxFutureMs;
+      const isFuture = row.timeMs > nowMs + aheadMsMax;
       if (isFuture && !isProven) {
         kept.add(heldRow);
         continue;

@@ -23,7 +23,6 @@ import type { SparkplugDesk } from "../sparkplug/sparkplug-desk.ts";
 export interface RunningPipelineOptions {
   /** That of the start. */
   readonly pipeline: Pipeline;
-  readonly maxFutureMs: number;
   readonly guard: ClockGuard;
   readonly reader: PipelineReader;
   readonly reception: Reception;
@@ -124,9 +123,9 @@ export class RunningPipeline {
 
   /** No reading of this event time or later has come yet, but by a clock that was wrong. */
   #nextTimeMs(): number {
-    const { guard, series, watermarks, maxFutureMs } = this.#options;
+    const { guard, series, watermarks } = this.#options;
     const nowMs = guard.nowMs();
-    const latestMs = nowMs + maxFutureMs;
+    const latestMs = guard.latestMs();
     let nextMs = nowMs;
     for (let index = 0; index < series.count; index += 1) {
       const timeMs = watermarks.maxTimeMs(index);

@@ -22,7 +22,6 @@ export interface LinkEndOptions {
   /** Over Kafka each process has an epoch of its own, which says nothing of another life. */
   readonly isKafka: boolean;
   readonly guard: ClockGuard;
-  readonly maxFutureMs: number;
   readonly watermarks: SeriesWatermarks;
   readonly rules: RuleEngine;
   readonly deduplicator: Deduplicator;
@@ -77,13 +76,13 @@ export class LinkEnd implements UplinkOutbox {
 
   /** Where central's clock proves the agent's right, what a wrong clock has left behind is taken back. */
   clockTold(centralMs: number, roundTripMs: number): void {
-    const { guard, maxFutureMs, watermarks, rules, outbox, deduplicator, admission } = this.#options;
+    const { guard, watermarks, rules, outbox, deduplicator, admission } = this.#options;
     const step = guard.witness({ centralMs, roundTripMs });
     if (step === undefined) return;
-    watermarks.setClock({ ...step, maxFutureMs });
+    watermarks.setClock(step);
     rules.shiftMaintenance(step.nowMs - step.fromMs);
     outbox.takeBack(watermarks.watermark(step.nowMs).watermarkMs);
-    deduplicator.forgetBeyond(step.nowMs + maxFutureMs);
+    deduplicator.forgetBeyond(step.latestMs);
     admission.proven(step);
   }
 }

@@ -36,7 +36,7 @@ test("what is remembered of the last look changes nothing: it is what all series
         nowMs += passMs;
         if (kind === "reading") watermarks.observe(series, nowMs - lateMs, nowMs);
         else if (kind === "retire") watermarks.retire(series);
-        else if (kind === "clock") watermarks.setClock({ fromMs, nowMs, maxFutureMs: 5_000 });
+        else if (kind === "clock") watermarks.setClock({ fromMs, nowMs, latestMs: nowMs + 5_000 });
         const afresh = new SeriesWatermarks(options, JSON.parse(JSON.stringify(watermarks.export())));
         expect(watermarks.watermark(nowMs, isProven)).toEqual(afresh.watermark(nowMs, isProven));
       }
@@ -152,19 +152,19 @@ test("a clock proven right takes back what a wrong one promised, and nothing els
   watermarks.observe(0, 1_000_000, 1_000_000);
   watermarks.observe(1, 103_000, 1_000_000);
   expect(watermarks.watermark(1_031_000)).toEqual({ watermarkMs: 1_026_000, isIdle: true });
-  watermarks.setClock({ fromMs: 1_031_000, nowMs: 101_000, maxFutureMs: 5_000 });
+  watermarks.setClock({ fromMs: 1_031_000, nowMs: 101_000, latestMs: 106_000 });
   expect([watermarks.maxTimeMs(0), watermarks.maxTimeMs(1)]).toEqual([101_000, 103_000]);
   expect(watermarks.watermark(101_000)).toEqual({ watermarkMs: 96_000, isIdle: true });
   watermarks.observe(0, 102_000, 102_000);
   expect(watermarks.watermark(102_000)).toEqual({ watermarkMs: 97_000, isIdle: false });
-  watermarks.setClock({ fromMs: 102_000, nowMs: 98_000, maxFutureMs: 5_000 });
+  watermarks.setClock({ fromMs: 102_000, nowMs: 98_000, latestMs: 103_000 });
   expect(watermarks.watermark(98_000)).toEqual({ watermarkMs: 97_000, isIdle: false });
 });
 
 test("a clock that is set changes nothing about how long a series has been silent", () => {
   const watermarks = new SeriesWatermarks(options);
   watermarks.observe(0, 1_000, 1_000);
-  watermarks.setClock({ fromMs: 21_000, nowMs: 9_021_000, maxFutureMs: 5_000 });
+  watermarks.setClock({ fromMs: 21_000, nowMs: 9_021_000, latestMs: 9_026_000 });
   expect(watermarks.watermark(9_031_000)).toEqual({ watermarkMs: -4_000, isIdle: false });
   expect(watermarks.watermark(9_031_001)).toEqual({ watermarkMs: 9_026_001, isIdle: true });
 });

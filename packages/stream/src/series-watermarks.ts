@@ -169,20 +169,20 @@ export class SeriesWatermarks {
 
   /**
    * The clock goes on from `nowMs` instead of `fromMs`, and is known to be right. Silence counts on as it did. What lies
-   * further ahead than a reading may came of a wrong clock: the watermark is taken back, and such a series counts as
-   * heard until now.
+   * beyond `latestMs`, further ahead than a reading may, came of a wrong clock: the watermark is taken back, and such a
+   * series counts as heard until now.
    */
-  setClock(step: { readonly fromMs: number; readonly nowMs: number; readonly maxFutureMs: number }): void {
+  setClock(step: { readonly fromMs: number; readonly nowMs: number; readonly latestMs: number }): void {
     this.#version++;
-    const { fromMs, nowMs, maxFutureMs } = step;
+    const { fromMs, nowMs, latestMs } = step;
     const { outOfOrdernessMs } = this.#options;
     const moved = (atMs: number) => Math.min(atMs + nowMs - fromMs, nowMs);
     for (let series = 0; series < this.#seriesCount; series++) {
-      if (this.#maxTimeMs[series] > nowMs + maxFutureMs) this.#maxTimeMs[series] = nowMs;
+      if (this.#maxTimeMs[series] > latestMs) this.#maxTimeMs[series] = nowMs;
       this.#arrivedAtMs[series] = moved(this.#arrivedAtMs[series]);
     }
     if (this.#startedAtMs !== null) this.#startedAtMs = moved(this.#startedAtMs);
-    if (this.#watermarkMs !== null && this.#watermarkMs > nowMs + maxFutureMs - outOfOrdernessMs)
+    if (this.#watermarkMs !== null && this.#watermarkMs > latestMs - outOfOrdernessMs)
       this.#watermarkMs = nowMs - outOfOrdernessMs;
   }
 
