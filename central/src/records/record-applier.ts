@@ -60,6 +60,8 @@ export class RecordApplier {
       this.#noteLate(partitionName(stream, batch.partition), outcome, moment);
       if (stage.crowdedOutCount > 0)
         this.#alarmCrowded(stage, partitionName(stream, batch.partition), moment);
+      if (stage.anewCount > 0)
+        this.#alarmAnew(partitionName(stream, batch.partition), stage.anewCount, moment);
       if (batch.resumedAt !== undefined)
         this.#alarmLoss(
           partitionName(stream, batch.partition),
@@ -82,8 +84,7 @@ export class RecordApplier {
   /** Raises and ends the alarms on records that are due by time; before the records of the same commit, so that each is active in one at least. */
   tick(moment: RecordMoment): void {
     for (const stage of this.#state.records.all()) {
-      stage.endAlarms(moment.monotonicMs);
-      stage.tickWatches(moment);
+      stage.tickRules(moment);
       this.#takeEvents(stage, moment);
     }
   }
@@ -96,6 +97,11 @@ export class RecordApplier {
   #noteLate(partition: string, outcome: RecordOutcome, moment: RecordMoment): void {
     const run = this.#state.lateRuns.note(partition, outcome, moment.monotonicMs);
     if (run !== null) this.#raiseOnce(partition, { message: run.message, value: run.count }, moment);
+  }
+
+  #alarmAnew(partition: string, value: number, moment: RecordMoment): void {
+    const message = `changes of ${partition} are later than all before and stand earlier in the database's log: it has begun anew (a database that was restored, or another one behind the topic), and what they say of rows that are known is in no window; give the stream and its metrics other names`;
+    this.#raiseOnce(partition, { message, value }, moment);
   }
 
   #alarmCrowded(
@@ -149,14 +155,13 @@ export class RecordApplier {
 
   async #applyRules(stage: RecordStage, moment: RecordMoment): Promise<void> {
     this.#takeEvents(stage, moment);
-    for (const book of stage.rules)
+    for (const book of stage.rules.distinct)
       for (let key = book.untidyKey; key !== null; key = book.untidyKey)
         book.tidy(await this.#store.get(key));
   }
 
-  #takeEvents({ rules, watches }: RecordStage, { nowMs }: RecordMoment): void {
-    for (const book of [...rules, ...watches])
-      for (const event of book.takeEvents()) this.#state.alarms.take(event, ownSource(nowMs));
+  #takeEvents({ rules }: RecordStage, { nowMs }: RecordMoment): void {
+    for (const event of rules.takeEvents()) this.#state.alarms.take(event, ownSource(nowMs));
   }
 
   #quarantine(stage: RecordStage, { nowMs }: RecordMoment): void {

@@ -5,17 +5,16 @@ import type { IdVerdict, PaneRows, WindowSpec } from "@millrace/stream";
 import { RecordDecoder, RECORD_HASH_WORDS } from "@millrace/wire";
 import type { RecordRefusal, RecordSpec } from "@millrace/wire";
 import { CENTRAL_KEYS } from "../store/central-keys.ts";
-import type { DistinctBook } from "./distinct-book.ts";
 import { TableFollower } from "./changes/table-follower.ts";
 import type { ReadChange, TableRecord } from "./changes/table-follower.ts";
 import { IdLog } from "./id-log.ts";
-import type { RecordWatchBook } from "./record-watch-book.ts";
 import type { PartitionClock, PartitionRecord } from "./partition-clock.ts";
 import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 import { RecordColumnsBuffer } from "./record-columns-buffer.ts";
 import { RecordLedger } from "./record-ledger.ts";
 import type { RefusedRecord } from "./record-ledger.ts";
+import { RecordRules } from "./record-rules.ts";
 import type { RecordTotals } from "./record-totals.ts";
 import { spanAt } from "./span-at.ts";
 import { StreamClock } from "./stream-clock.ts";
@@ -76,8 +75,7 @@ export interface RecordStageParts {
   readonly metrics: readonly PipelineMetric[];
   /** Of all metrics. */
   readonly windows?: readonly WindowSpec[];
-  readonly rules?: readonly DistinctBook[];
-  readonly watches?: readonly RecordWatchBook[];
+  readonly rules?: Pick<RecordRules, "watches" | "distinct">;
 }
 
 /**
@@ -102,14 +100,9 @@ export class RecordStage {
   readonly #tables: readonly (PaneTable | null)[];
   readonly #ids: ExpiringIdSet;
   readonly #log: IdLog;
-  /** Rules on its records. */
-  readonly watches: readonly RecordWatchBook[];
-  /** By watch: its metric's measure. */
-  readonly #watchedMeasures: readonly number[];
-  /** Rules on its records; their pairs are the decoder's, in the same order. */
-  readonly rules: readonly DistinctBook[];
-  /** By rule: its metric's measure. */
-  readonly #measureOfRule: readonly number[];
+  readonly rules: RecordRules;
+  /** By metric, in the order of the decoder's measures. */
+  readonly #measures: readonly string[];
   /** Null: each record stands for itself. */
   readonly #follower: TableFollower | null;
   /** Of batches whose rows are loaded, by place; null: a tombstone. */
@@ -124,12 +117,14 @@ export class RecordStage {
   #isDirty = false;
   /** Records of the future since the last one of now. */
   futureInRow = 0;
+  /** Changes of the last batch that are later than all before, and stand where the database's log had been. */
+  anewCount = 0;
   /** Set aside by the last batch though within the horizon: their ids were forgotten early, since there were too many. */
   crowdedOutCount = 0;
 
   constructor(
     config: RecordStreamConfig,
-    { metrics, windows = [], rules = [], watches = [] }: RecordStageParts,
+    { metrics, windows = [], rules = { watches: [], distinct: [] } }: RecordStageParts,
   ) {
     const { name, kafka, debezium, dedupeHorizonMs: horizonMs, dedupeIdsMax: idsMax } = config;
     this.stream = name;
@@ -137,26 +132,22 @@ export class RecordStage {
     this.source = kafka === null ? "http" : `kafka ${kafka.topic}`;
     this.#config = config;
     this.clock = new StreamClock(config);
-    this.watches = watches.filter(({ rule }) => rule.stream === name);
-    this.rules = rules.filter(({ rule }) => rule.stream === name);
+    this.rules = new RecordRules(name, rules);
     const all = metrics.filter(({ source }) => source.kind === "records" && source.stream === name);
-    const judged = new Set([...this.watches, ...this.rules].map(({ rule }) => rule.spec.metric));
     // What nothing comes of is not read: its value could only refuse the record.
-    const own = all.filter((metric) => metric.paneMs !== null || judged.has(metric.name));
-    const measureOf = (metric: string) => own.findIndex((each) => each.name === metric);
-    this.#watchedMeasures = this.watches.map(({ rule }) => measureOf(rule.spec.metric));
-    this.#measureOfRule = this.rules.map(({ rule }) => measureOf(rule.spec.metric));
+    const own = all.filter(({ paneMs, name: metric }) => paneMs !== null || this.rules.judges(metric));
+    this.#measures = own.map((metric) => metric.name);
     const { id, time } = sourceOf(all);
     const spec = specOf(
       own,
       { id, time: { ...time, timeZone: debezium?.timeZone ?? time.timeZone } },
-      this.rules,
+      this.rules.distinct,
     );
     this.#decoder = new RecordDecoder(spec);
     this.#columns = new RecordColumnsBuffer(BLOCK, {
       measures: own.length,
       sets: this.#decoder.setCount,
-      pairs: this.rules.length,
+      pairs: this.rules.distinct.length,
     });
     this.#tables = own.map((metric) =>
       metric.paneMs === null
@@ -275,6 +266,7 @@ export class RecordStage {
     const clock = this.clock.get(batch.partition);
     const before = this.#ledger.totals;
     this.crowdedOutCount = 0;
+    this.anewCount = 0;
     clock.forgetLost(moment.finalToMs);
     if (batch.damage !== undefined) {
       const { reason: detail, bytes } = batch.damage;
@@ -361,7 +353,7 @@ export class RecordStage {
       const set = this.#decoder.setOf[measure];
       all.push(table.take((series) => this.#decoder.labelsOf(set, series)));
     }
-    if (this.#decoder.forget()) for (const watch of this.watches) watch.forgetLabels();
+    if (this.#decoder.forget()) this.rules.forgetLabels();
     return all;
   }
 
@@ -377,11 +369,10 @@ export class RecordStage {
     return this.#ledger.takeRefused();
   }
 
-  /** Ends the alarms of rules whose time is over by the stream's own. */
-  endAlarms(monotonicMs: number): void {
+  /** Tells the rules what time it is by the stream's own. */
+  tickRules({ nowMs, monotonicMs }: Pick<StageMoment, "nowMs" | "monotonicMs">): void {
     const timeMs = this.clock.timeMs(monotonicMs);
-    if (timeMs === null) return;
-    for (const book of this.rules) book.end(timeMs - this.#config.outOfOrdernessMs);
+    if (timeMs !== null) this.rules.tick(timeMs, { ...this.#config, nowMs });
   }
 
   /** What is to be committed with the panes; null where nothing has changed. */
@@ -459,50 +450,17 @@ export class RecordStage {
           : tooLate(timeMs, moment);
       this.#ledger.leaveOut({ reason, detail, ...recordAt(this.#places[row], batch, clock) });
     });
-    this.#watchRows(rows, moment.nowMs);
-    this.#judgeRows(rows, values, moment.nowMs);
-  }
-
-  /** Shows the rules what is fresh of a block. */
-  #watchRows(rows: number, nowMs: number): void {
-    const { timeMs, latestMs, values, series } = this.#columns;
-    for (const [at, watch] of this.watches.entries()) {
-      const measure = this.#watchedMeasures[at];
-      const set = this.#decoder.setOf[measure];
-      watch.take({
+    this.rules.take(
+      {
         rows,
         verdicts: this.#verdicts,
-        timeMs,
-        latestMs,
-        value: values[measure],
-        series: series[set],
-        labelsOf: (combination) => this.#decoder.labelsOf(set, combination),
-        nowMs,
-      });
-    }
-  }
-
-  /** Tells the rules what time it is in the stream: silence is over by it. */
-  tickWatches({ nowMs, monotonicMs }: Pick<StageMoment, "nowMs" | "monotonicMs">): void {
-    const timeMs = this.clock.timeMs(monotonicMs);
-    if (timeMs === null) return;
-    for (const watch of this.watches) watch.tick(Math.floor(timeMs), nowMs);
-  }
-
-  /** Shows the rules what is fresh of a block. */
-  #judgeRows(rows: number, values: RecordBatch["values"], nowMs: number): void {
-    for (const [pair, book] of this.rules.entries()) {
-      book.take({
-        rows,
-        verdicts: this.#verdicts,
-        columns: this.#columns,
-        pair,
-        measure: this.#measureOfRule[pair],
-        textsOf: (row) => this.#decoder.pairTextsOf(values.at(this.#places[row]) ?? NOTHING, pair),
-        nowMs,
-      });
-      book.forget(this.#idsWatermarkMs, rows);
-    }
+        columns,
+        bytesOf: (row) => values.at(this.#places[row]) ?? NOTHING,
+        watermarkMs: this.#idsWatermarkMs,
+        nowMs: moment.nowMs,
+      },
+      { decoder: this.#decoder, measureOf: (metric) => this.#measures.indexOf(metric) },
+    );
   }
 
   /** Judges a batch of changes, one by one. */
@@ -553,8 +511,9 @@ export class RecordStage {
           : `its time ${timeMs} is before that from where on rows are kept`;
       this.#ledger.leaveOut({ reason, detail, ...recordAt(place, batch, clock) });
     }
+    this.anewCount = follower.takeAnewCount();
     const { aggregated, ...rest } = counts;
-    this.#ledger.add({ ...rest, [this.#taken]: aggregated });
+    this.#ledger.add({ ...rest, [this.#taken]: aggregated, altered: this.anewCount });
   }
 
   /** Counts the rows of a block, and adds those that are fresh to the panes. */
@@ -645,7 +604,7 @@ function sourceOf(metrics: readonly PipelineMetric[]) {
 function specOf(
   metrics: readonly PipelineMetric[],
   common: Pick<RecordSpec, "id" | "time">,
-  rules: readonly DistinctBook[],
+  rules: RecordRules["distinct"],
 ): RecordSpec {
   const measures = metrics.flatMap(({ source }) => (source.kind === "records" ? [source.measure] : []));
   const pairs = rules.map(({ rule: { key, value } }) => ({ key, value }));

@@ -59,7 +59,7 @@ export function recordStreamView(
   { monotonicMs, waitingBytes }: { readonly monotonicMs: number; readonly waitingBytes: number },
 ): RecordStreamView {
   const { stream, source, totals, idCount, idsDroppedCount, rowCount, rowsDroppedCount } = stage;
-  const { clock, rules, watches } = stage;
+  const { clock, rules } = stage;
   const positions = new Map(clock.export().map(({ partition, next }) => [partition, next]));
   const partitions = clock
     .watermarks(monotonicMs)
@@ -72,12 +72,12 @@ export function recordStreamView(
     partitions,
     ids: idCount,
     idsDropped: idsDroppedCount,
-    watches: watches.map(({ rule, seriesCount, overLimitCount }) => ({
+    watches: rules.watches.map(({ rule, seriesCount, overLimitCount }) => ({
       rule: rule.spec.name,
       series: seriesCount,
       overLimit: overLimitCount,
     })),
-    rules: rules.map(({ rule, knownCount, keyCount, forgottenCount }) => ({
+    rules: rules.distinct.map(({ rule, knownCount, keyCount, forgottenCount }) => ({
       rule: rule.spec.name,
       known: knownCount,
       keys: keyCount,

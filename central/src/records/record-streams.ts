@@ -41,12 +41,12 @@ export class RecordStreams {
     opened.#left = [...counted.changes, ...watched.changes];
     opened.ended = [...counted.ended, ...watched.ended];
     opened.unreadableCount = counted.unreadableCount + watched.unreadableCount;
-    const rules = { rules: counted.books, watches: watched.watches };
+    const rules = { distinct: counted.books, watches: watched.watches };
     for (const config of streams) {
       const { name, kafka } = config;
       if (!pipeline.metrics.some((metric) => metric.stream === name)) continue;
       const { metrics, windows } = pipeline;
-      const stage = new RecordStage(config, { metrics, windows, ...rules });
+      const stage = new RecordStage(config, { metrics, windows, rules });
       const bytes = await store.get(CENTRAL_KEYS.records(name));
       const record = bytes === undefined ? undefined : STREAMS.read(bytes);
       if (record === null) opened.unreadableCount += 1;
@@ -110,8 +110,7 @@ export class RecordStreams {
     const changes = this.#left;
     this.#left = [];
     for (const stage of this.#stages.values()) {
-      for (const watch of stage.watches) for (const change of watch.takeChanges()) changes.push(change);
-      for (const book of stage.rules) for (const change of book.takeChanges()) changes.push(change);
+      for (const change of stage.rules.takeChanges()) changes.push(change);
       const changed = stage.takeChanges(monotonicMs);
       if (changed === null) continue;
       for (const change of changed.ids) changes.push(change);

@@ -89,10 +89,15 @@ export interface OrderRow {
 
 export type Op = "c" | "u" | "d" | "r" | "t";
 
-/** A change event of PostgreSQL, where in the log it stands told by a number. */
-export function changeEvent(op: Op, lsn: number, row: Partial<OrderRow> | null): Uint8Array {
+/** A change event of PostgreSQL, where in the log it stands told by a number; made a millisecond after the one before it there. */
+export function changeEvent(
+  op: Op,
+  lsn: number,
+  row: Partial<OrderRow> | null,
+  madeMs = NOW + lsn,
+): Uint8Array {
   const isGone = op === "d" || op === "t";
-  const source = { connector: "postgresql", snapshot: op === "r" ? "true" : "false", lsn, ts_ms: NOW };
+  const source = { connector: "postgresql", snapshot: op === "r" ? "true" : "false", lsn, ts_ms: madeMs };
   return bytesOf({
     op,
     before: op === "d" ? { t: 0, region: "", amount: null, status: null, ...row } : null,

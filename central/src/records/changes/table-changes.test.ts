@@ -140,9 +140,11 @@ test("any changes, repeated and in any order, interrupted anywhere: windows of t
           await table.post(batch.map(({ op, lsn, row: now }) => changeEvent(op, lsn, now)));
         }
         expectSame(await windowsOf(table), plainWindows(log));
-        const { received, aggregated, duplicates, setAside, tooLate, noEffect, rejected } = table.view.totals;
+        const { totals } = table.view;
+        const { received, aggregated, duplicates, setAside, tooLate, noEffect, rejected } = totals;
         const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
         expect(received).toBe(aggregated + duplicates + setAside + tooLate + noEffect + refused);
+        expect(totals.altered).toBe(0);
       },
     ),
     { numRuns: 60 },
@@ -175,6 +177,29 @@ test("a change that says the same again leaves windows and their revisions alone
   await table.post([changeEvent("u", 2, row(1)), changeEvent("u", 2, row(1))]);
   expect(await table.results()).toMatchObject([{ revision, values: { count: 1 } }]);
   expect(table.view.totals).toMatchObject({ aggregated: 2, duplicates: 1, retracted: 0 });
+});
+
+test("a database whose log begins anew: an alarm says that what it tells of known rows is in no window", async () => {
+  const table = await FollowedTable.open();
+  await table.post([1, 2, 3].map((id) => changeEvent("c", 1_000 + id, row(id))));
+  await table.post([changeEvent("u", 1_010, row(1, { amount: 3 })), changeEvent("c", 1_001, row(1))]);
+  const alarms = () => table.central.alarms().filter(({ rule }) => rule === "data_loss");
+  expect([table.view.totals.duplicates, table.view.totals.altered, alarms()]).toEqual([1, 0, []]);
+  await table.crash();
+  // Neither what comes again, nor what a snapshot reads, is of another log.
+  await table.post([
+    changeEvent("u", 1_010, row(1, { amount: 3 })),
+    changeEvent("r", 500, row(2), NOW + 1e6),
+  ]);
+  expect([table.view.totals.altered, alarms()]).toEqual([0, []]);
+  await table.crash();
+  await table.post([
+    changeEvent("u", 10, row(1, { amount: 5 }), NOW + 2_000),
+    changeEvent("c", 20, row(4), NOW + 3_000),
+    changeEvent("d", 30, row(2), NOW + 4_000),
+  ]);
+  expect(table.view.totals).toMatchObject({ duplicates: 5, altered: 2 });
+  expect(alarms()).toMatchObject([{ value: 2, message: expect.stringContaining("begun anew") }]);
 });
 
 test("a change that stands where the snapshot does comes after it, whichever is read first", async () => {

@@ -15,6 +15,8 @@ import { UnchangedColumns } from "./unchanged-columns.ts";
 /** What of a followed table survives a restart, beside its rows. */
 export interface TableRecord extends RowBookRecord {
   readonly groupings: readonly GroupingsRecord[];
+  /** When the latest of its changes was made; absent: nobody has said. */
+  readonly madeMs?: number;
 }
 
 /** A change event that was read, before anybody has judged it. */
@@ -66,6 +68,10 @@ export class TableFollower {
   readonly #retracted = new Map<number, ContributionPanes>();
   /** Rows taken out since the last call of `takeRetractedCount`. */
   #retractedCount = 0;
+  /** By the database's clock, the latest of those that counted; null: nobody has said. */
+  #madeMs: number | null = null;
+  /** Duplicates since the last call of `takeAnewCount` that were made later than all that counted: of a log that has begun anew. */
+  #anewCount = 0;
 
   constructor({ stream, debezium, metrics, windows, spec, decoder }: TableFollowerOptions) {
     this.#reader = new ChangeReader(spec, debezium);
@@ -85,10 +91,16 @@ export class TableFollower {
   restore(record: TableRecord): void {
     this.#book.restore(record);
     this.#groupings.restore(record.groupings);
+    this.#madeMs = record.madeMs ?? null;
   }
 
   export(): TableRecord {
-    return { ...this.#book.export(), groupings: this.#groupings.export() };
+    const madeMs = this.#madeMs;
+    return {
+      ...this.#book.export(),
+      groupings: this.#groupings.export(),
+      ...(madeMs !== null && { madeMs }),
+    };
   }
 
   get rowCount(): number {
@@ -142,8 +154,12 @@ export class TableFollower {
       return "aggregated";
     }
     const known = this.#book.get(id);
-    if (this.#book.isOfEmptied(position) || (known !== null && !isLater(position, known.position)))
+    if (this.#book.isOfEmptied(position) || (known !== null && !isLater(position, known.position))) {
+      if (this.#madeMs !== null && change.madeMs !== null && change.madeMs > this.#madeMs)
+        this.#anewCount += 1;
       return "duplicates";
+    }
+    if (change.madeMs !== null) this.#madeMs = Math.max(change.madeMs, this.#madeMs ?? change.madeMs);
     const { finalToMs, takes = () => true } = moment;
     const isLate = contribution !== null && (contribution.timeMs < finalToMs || !takes(contribution.timeMs));
     if (known === null && isLate) return "tooLate";
@@ -182,6 +198,12 @@ export class TableFollower {
   takeRetractedCount(): number {
     const count = this.#retractedCount;
     this.#retractedCount = 0;
+    return count;
+  }
+
+  takeAnewCount(): number {
+    const count = this.#anewCount;
+    this.#anewCount = 0;
     return count;
   }
 

@@ -5,7 +5,7 @@ import type { RecordRefusal } from "../record-refusal.ts";
 import type { RecordMeasure, RecordSpec } from "../record-spec.ts";
 import { decimalText } from "./decimal-text.ts";
 import type { Row, RowChange } from "./row-change.ts";
-import { sourcePosition } from "./source-position.ts";
+import { isOfSnapshot, sourcePosition } from "./source-position.ts";
 
 /** What events without a schema do not say of their columns. */
 export interface ColumnTypes {
@@ -68,6 +68,7 @@ export class ChangeReader {
     const event = isWrapped ? root.payload : root;
     if (!isObject(event) || typeof event.op !== "string") return malformed("no change event: it has no op");
     const position = sourcePosition(event.source);
+    const madeMs = madeAt(event.source);
     const schema = isWrapped ? root.schema : null;
     switch (event.op) {
       case "c":
@@ -78,6 +79,7 @@ export class ChangeReader {
         return {
           kind: "row",
           position,
+          madeMs,
           row: this.#row(event.after, columns),
           unchanged: this.#unchanged(event.after),
           timeUnit: this.#timeUnit(columns),
@@ -85,7 +87,12 @@ export class ChangeReader {
       }
       case "d": {
         if (!isObject(event.before)) return malformed("a deletion without before: nobody knows of which row");
-        return { kind: "deletion", position, row: this.#row(event.before, columnsOf(schema, "before")) };
+        return {
+          kind: "deletion",
+          position,
+          madeMs,
+          row: this.#row(event.before, columnsOf(schema, "before")),
+        };
       }
       case "t":
         return position === null
@@ -126,6 +133,13 @@ export class ChangeReader {
     if (schema === undefined) return this.#types.dates.has(this.#timeColumn) ? "s" : null;
     return DAYS.has(String(schema.name)) ? "s" : (TIME_UNITS.get(schema.name) ?? null);
   }
+}
+
+/** When the database made a change; null: a snapshot has read it, or nobody says. */
+function madeAt(source: unknown): number | null {
+  if (!isObject(source) || isOfSnapshot(source.snapshot)) return null;
+  const { ts_ms: timeMs } = source;
+  return typeof timeMs === "number" && Number.isFinite(timeMs) ? timeMs : null;
 }
 
 function isGreat(value: unknown): boolean {

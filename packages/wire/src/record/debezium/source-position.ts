@@ -15,8 +15,8 @@ export interface SourcePosition {
  */
 export function sourcePosition(source: unknown): SourcePosition | null {
   if (!isObject(source)) return null;
-  const { connector, lsn, file, pos, row, ts_ms: timeMs } = source;
-  const isSnapshot = !NO_SNAPSHOT.has(source.snapshot);
+  const { connector, lsn, file, pos, row, snapshot, ts_ms: timeMs } = source;
+  const isSnapshot = isOfSnapshot(snapshot);
   if (connector === "postgresql" && isNumber(lsn))
     return { order: [0, Number(lsn), isSnapshot ? 0 : 1], isExact: true };
   const fileNumber = typeof file === "string" ? Number(/\.(\d{1,15})$/.exec(file)?.[1]) : NaN;
@@ -35,6 +35,11 @@ export function isLater(position: SourcePosition | null, than: SourcePosition | 
     if (difference !== 0) return difference > 0;
   }
   return !position.isExact;
+}
+
+/** Whether a snapshot has read it, by what the source says of that. */
+export function isOfSnapshot(snapshot: unknown): boolean {
+  return !NO_SNAPSHOT.has(snapshot);
 }
 
 const NO_SNAPSHOT: ReadonlySet<unknown> = new Set([undefined, null, false, "false"]);
