@@ -13,8 +13,8 @@ export function answerUnrouted(
   const path = request.url.split("?", 1)[0] ?? "/";
   const methods = routes.of(path);
   const file = methods.length === 0 ? assets.get(path === "/" ? "index.html" : path.slice(1)) : undefined;
-  if (file !== undefined && request.method === "GET") return sendAsset(file, reply);
-  const allowed = file === undefined ? methods : ["GET"];
+  const allowed = file === undefined ? methods : ["GET", "HEAD"];
+  if (file !== undefined && allowed.includes(request.method)) return sendAsset(file, reply);
   if (allowed.length > 0) {
     reply.header("allow", allowed.join(", "));
     return sendProblem(reply, problem("method_not_allowed", `${path} takes ${allowed.join(", ")}`));

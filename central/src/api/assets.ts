@@ -56,12 +56,15 @@ export function folderAssets(folder: string): Assets {
   return { get: (path) => files.get(path) };
 }
 
-/** The files that the single binary carries, under `dashboard/`. */
+/** The files that the single binary carries, under `dashboard/`; each is read once. */
 export function embeddedAssets(): Assets {
+  const files = new Map<string, Asset>();
   return {
     get(path) {
       try {
-        return asset(path, Buffer.from(getAsset(`dashboard/${path}`)));
+        const file = files.get(path) ?? asset(path, Buffer.from(getAsset(`dashboard/${path}`)));
+        files.set(path, file);
+        return file;
       } catch {
         return undefined;
       }

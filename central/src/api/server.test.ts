@@ -10,6 +10,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import {
   MemoryLogger,
   Metrics,
+  OPEN_METRICS_TYPE,
   passwordHash,
   silentLogger,
   systemClock,
@@ -88,6 +89,7 @@ class FixedReader implements CentralReader {
   resetOutcome: ResetOutcome = "done";
   readonly pushes: unknown[] = [];
   readonly seriesQueries: SeriesQuery[] = [];
+  seriesPage = SERIES;
   readonly backupBytes = Uint8Array.of(1, 2, 3);
   backupGate: Promise<void> = Promise.resolve();
   isReady = true;
@@ -122,7 +124,7 @@ class FixedReader implements CentralReader {
     this.seriesQueries.push(query);
     if (query.metric !== "t")
       return { reason: "unknown_metric", detail: `nothing is kept of ${query.metric}` };
-    return SERIES;
+    return this.seriesPage;
   }
   async *backup() {
     yield this.backupBytes.subarray(0, 1);
@@ -306,7 +308,9 @@ async function listen(
   assets = folderAssets("/nowhere"),
   clock = systemClock,
   isControlAllowed = true,
-  options: Partial<Pick<ApiServerOptions, "access" | "tls" | "log" | "requestTimeoutMs">> = {},
+  options: Partial<
+    Pick<ApiServerOptions, "access" | "tls" | "log" | "requestTimeoutMs" | "windowGauges">
+  > = {},
 ): Promise<{ server: ApiServer; reader: FixedReader; url: string }> {
   const reader = new FixedReader();
   const server = await ApiServer.listen({
@@ -320,7 +324,7 @@ async function listen(
     assets,
     metrics: new Metrics(),
     refreshMetrics: () => {},
-    windowGauges: () => [],
+    windowGauges: options.windowGauges ?? (() => []),
     intakeObstacle: () => null,
     clock,
     random: systemRandom,
@@ -1089,6 +1093,105 @@ test("what has not changed since it was asked for is not sent again", async () =
   const tag = (await fetch(`${url}/api/v1/agents`)).headers.get("etag") ?? "";
   reader.agentList = [{ ...AGENT, lastSeenMs: 2 }];
   expect((await fetch(`${url}/api/v1/agents`, { headers: { "if-none-match": tag } })).status).toBe(200);
+});
+
+test("answers from 1 KiB on come in gzip to whoever accepts it, under a tag of their own; either tag is known again in both forms", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-assets-"));
+  writeFileSync(join(folder, "index.html"), "<p>北京</p>".repeat(200));
+  writeFileSync(join(folder, "main-3fA9c0d1.js"), "1;".repeat(2_000));
+  writeFileSync(join(folder, "logo.png"), "x".repeat(2_000));
+  const gauge = { name: "g", help: "x".repeat(2_000), samples: [] };
+  const { url, reader } = await listen(folderAssets(folder), systemClock, true, {
+    windowGauges: () => [gauge],
+  });
+  reader.agentList = Array.from({ length: 50 }, (_, index) => ({ ...AGENT, agent: `alpha-${index}` }));
+  const startMs = Array.from({ length: 50_000 }, (_, index) => index * 1_000);
+  reader.seriesPage = {
+    ...SERIES,
+    series: [{ labels: { site: "北京" }, startMs, values: { max: startMs } }],
+  };
+  const ask = async (path: string, coding: string, headers: Record<string, string> = {}, method = "GET") => {
+    const answer = await fetch(url + path, { method, headers: { "accept-encoding": coding, ...headers } });
+    const of = (name: string) => answer.headers.get(name);
+    return {
+      status: answer.status,
+      text: await answer.text(),
+      coding: of("content-encoding"),
+      vary: of("vary"),
+      tag: of("etag") ?? "",
+      length: of("content-length"),
+    };
+  };
+  for (const path of [
+    "/api/v1/agents",
+    "/api/v1/openapi.json",
+    "/api/v1/series?metric=t&from=0",
+    "/",
+    "/main-3fA9c0d1.js",
+  ]) {
+    const plain = await ask(path, "identity");
+    const packed = await ask(path, "br;q=0.9, gzip");
+    const sent = { status: 200, text: plain.text, vary: "accept-encoding" };
+    expect(plain, path).toEqual({
+      ...sent,
+      coding: null,
+      tag: expect.stringMatching(/^"/),
+      length: String(Buffer.byteLength(plain.text)),
+    });
+    expect(packed, path).toEqual({
+      ...sent,
+      coding: "gzip",
+      tag: `W/${plain.tag}`,
+      length: expect.toSatisfy((text) => Number(text) > 0 && Number(text) < plain.text.length / 2),
+    });
+    for (const [coding, whole] of [
+      ["identity", plain],
+      ["gzip", packed],
+    ] as const) {
+      const head = await ask(path, coding, {}, "HEAD");
+      expect(head, path).toEqual({ ...whole, text: "" });
+      for (const tag of [plain.tag, packed.tag])
+        for (const method of ["GET", "HEAD"])
+          expect(await ask(path, coding, { "if-none-match": tag }, method), path).toEqual({
+            status: 304,
+            text: "",
+            coding: null,
+            vary: "accept-encoding",
+            tag: whole.tag,
+            length: null,
+          });
+    }
+  }
+  expect(await ask("/metrics", "gzip")).toMatchObject({ coding: "gzip", vary: "accept, accept-encoding" });
+  expect(await ask("/metrics", "gzip", { accept: OPEN_METRICS_TYPE })).toMatchObject({ coding: "gzip" });
+  expect(await ask("/logo.png", "gzip")).toMatchObject({ coding: null, vary: null });
+  expect(await ask("/healthz", "gzip")).toMatchObject({ coding: null, vary: "accept-encoding" });
+});
+
+test("a stream and evidence go as they are, whatever is accepted; a long problem and the answer to a POST do not", async () => {
+  const { url } = await listen();
+  const headers = { "accept-encoding": "gzip" };
+  const abort = new AbortController();
+  ends.push(() => abort.abort());
+  const stream = await fetch(`${url}/api/v1/stream`, { headers, signal: abort.signal });
+  const evidence = await fetch(`${url}/api/v1/evidence/${"1".repeat(32)}`, { headers });
+  expect([stream, evidence].map((each) => each.headers.get("content-encoding"))).toEqual([null, null]);
+  const problem = await fetch(`${url}/api/v1/windows?window=${"w".repeat(2_000)}`, { headers });
+  expect([problem.status, problem.headers.get("content-encoding"), problem.headers.get("etag")]).toEqual([
+    404,
+    "gzip",
+    null,
+  ]);
+  const reset = await fetch(`${url}/api/v1/alarms/reset`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json" },
+    body: JSON.stringify({ agent: "", id: "x".repeat(2_000) }),
+  });
+  expect([reset.status, reset.headers.get("content-encoding"), reset.headers.get("etag")]).toEqual([
+    200,
+    "gzip",
+    null,
+  ]);
 });
 
 test("a method that a path does not take, a body of another type and a request that is none are problems too", async () => {

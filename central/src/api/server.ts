@@ -13,9 +13,11 @@ import { answerError } from "./answer-error.ts";
 import { answerUnrouted } from "./answer-unrouted.ts";
 import type { Assets } from "./assets.ts";
 import type { CentralReader } from "./central-reader.ts";
-import { etag, isMatch } from "./etag.ts";
+import { etag } from "./etag.ts";
 import { EventStream } from "./event-stream.ts";
+import { GzipPacker } from "./gzip-packer.ts";
 import { problem, ProblemError } from "./problem.ts";
+import { representation } from "./representation.ts";
 import { RequestsInWork } from "./requests-in-work.ts";
 import { requireParameters } from "./required-names.ts";
 import { Rights } from "./rights.ts";
@@ -77,6 +79,7 @@ const PROBES = new Set(["/healthz", "/readyz"]);
 export class ApiServer {
   readonly #app: FastifyInstance;
   readonly #stream: EventStream;
+  readonly #packer = new GzipPacker();
   readonly #routes = new Set<string>();
   readonly #inWork = {
     scrapes: new RequestsInWork(),
@@ -145,6 +148,7 @@ export class ApiServer {
 
   #addHooks({ host, allowedHosts, assets, reader, log }: ApiServerOptions, rights: Rights): void {
     const app = this.#app;
+    const packer = this.#packer;
     const methods = new RouteMethods();
     app.addHook("onRoute", ({ method, url }) => {
       if (url === "*") return;
@@ -166,13 +170,17 @@ export class ApiServer {
         requireParameters(request.query, operation);
     });
     app.addHook("onSend", async (request, reply, body) => {
-      if (request.method !== "GET" || reply.statusCode !== 200) return body;
-      if (typeof body !== "string" && !(body instanceof Uint8Array)) return body;
-      const tag = etag(body);
-      reply.header("etag", tag);
-      if (!isMatch(request.headers["if-none-match"], tag)) return body;
-      reply.code(304).removeHeader("content-type").removeHeader("content-length");
-      return "";
+      // What is a stream, or has a tag, its route has chosen.
+      const isText = typeof body === "string";
+      if ((!isText && !(body instanceof Uint8Array)) || reply.hasHeader("etag")) return body;
+      const isKept = (request.method === "GET" || request.method === "HEAD") && reply.statusCode === 200;
+      const chosen = await representation(request, reply, {
+        tag: isKept ? etag(body) : null,
+        bytes: Buffer.byteLength(body),
+        // Bytes are a file's.
+        pack: () => (isText ? packer.pack([body]) : packer.packOnce(body)),
+      });
+      return chosen ?? body;
     });
     app.setErrorHandler((error, _request, reply) => answerError(error, reply, { reader, log }));
     app.setNotFoundHandler((request, reply) => answerUnrouted(request, reply, { assets, methods }));
@@ -216,8 +224,8 @@ export class ApiServer {
 
   #addRoutes(options: ApiServerOptions, rights: Rights): void {
     const app = this.#app;
-    const { access, reader, records, log } = options;
-    addWindowRoutes(app, options);
+    const { access, reader, records, clock, log } = options;
+    addWindowRoutes(app, { reader, clock, packer: this.#packer });
     addAlarmRoutes(app, { reader, rights, log });
     addEvidenceRoutes(app, reader);
     addAgentRoutes(app, reader);

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
-import { fresh } from "../caching.ts";
+import { fresh, notModified } from "../caching.ts";
 import type { CentralReader } from "../central-reader.ts";
 import { isMatch } from "../etag.ts";
 import { parseEvidenceQuery } from "../evidence-query.ts";
@@ -25,7 +25,7 @@ export function addEvidenceRoutes(app: FastifyInstance, reader: CentralReader): 
     }
     const tag = `"${view.sha256}"`;
     reply.header("etag", tag);
-    if (isMatch(request.headers["if-none-match"], tag)) return fresh(reply).code(304).send();
+    if (isMatch(request.headers["if-none-match"], tag)) return fresh(reply).send(notModified(reply));
     // Whatever a machine sent: a browser saves it and never runs it under this origin.
     return fresh(reply)
       .header("content-type", view.contentType)

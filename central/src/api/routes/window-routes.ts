@@ -4,10 +4,11 @@ import { labelsKey } from "@millrace/stream";
 import type { FastifyInstance } from "fastify";
 import { fresh } from "../caching.ts";
 import type { CentralReader } from "../central-reader.ts";
-import { isMatch } from "../etag.ts";
+import type { GzipPacker } from "../gzip-packer.ts";
 import { LIST_LIMIT_MAX, listPage } from "../list-page.ts";
 import { cursorText } from "../page-cursor.ts";
 import { ProblemError } from "../problem.ts";
+import { representation } from "../representation.ts";
 import { requireWindow } from "../required-names.ts";
 import { seriesAnswer } from "../series-answer.ts";
 import { parseSeriesQuery } from "../series-query.ts";
@@ -16,7 +17,11 @@ import { parseQuery, parseWindowQuery } from "../window-query.ts";
 /** Windows, and the history behind them. */
 export function addWindowRoutes(
   app: FastifyInstance,
-  { reader, clock }: { readonly reader: CentralReader; readonly clock: Clock },
+  {
+    reader,
+    clock,
+    packer,
+  }: { readonly reader: CentralReader; readonly clock: Clock; readonly packer: GzipPacker },
 ): void {
   app.get("/api/v1/windows", async (request, reply) => {
     const query = parseWindowQuery(request.query);
@@ -39,11 +44,9 @@ export function addWindowRoutes(
     const page = await reader.series(parseSeriesQuery(request.query, clock.nowMs()));
     if ("reason" in page) throw new ProblemError(page.reason, page.detail);
     const { tag, bytes, slices } = await seriesAnswer({ ...page, cursor: cursorText(page.cursor) });
-    reply.header("etag", tag);
-    if (isMatch(request.headers["if-none-match"], tag)) return fresh(reply).code(304).send();
-    return fresh(reply)
-      .header("content-type", "application/json; charset=utf-8")
-      .header("content-length", bytes)
-      .send(Readable.from(slices, { objectMode: false }));
+    fresh(reply).header("content-type", "application/json; charset=utf-8");
+    const chosen = await representation(request, reply, { tag, bytes, pack: () => packer.pack(slices) });
+    if (chosen !== undefined) return reply.send(chosen);
+    return reply.header("content-length", bytes).send(Readable.from(slices, { objectMode: false }));
   });
 }
