@@ -1,8 +1,9 @@
 import type { EvidenceQuery } from "../evidence/evidence-query.ts";
 import type { EvidenceState } from "../evidence/evidence-view.ts";
 import { parseCursor } from "./page-cursor.ts";
+import { parseTime } from "./parse-time.ts";
 import { ProblemError } from "./problem.ts";
-import { parseLimit, parseQuery, parseTime } from "./window-query.ts";
+import { parseLimit, parseQuery } from "./window-query.ts";
 
 export const EVIDENCE_LIMIT_DEFAULT = 100;
 export const EVIDENCE_LIMIT_MAX = 1_000;
@@ -22,7 +23,7 @@ export const ANY_EVIDENCE: EvidenceQuery = {
 };
 
 /** Reads a query for evidence; every parameter that it does not know is a label. */
-export function parseEvidenceQuery(query: unknown): EvidenceQuery {
+export function parseEvidenceQuery(query: unknown, nowMs: number): EvidenceQuery {
   const values = parseQuery(query);
   return {
     labels: Object.fromEntries([...values].filter(([name]) => !RESERVED.has(name))),
@@ -30,8 +31,8 @@ export function parseEvidenceQuery(query: unknown): EvidenceQuery {
     name: values.get("name") ?? null,
     alarm: values.get("alarm") ?? null,
     state: parseState(values.get("state")),
-    fromMs: parseTime(values.get("from"), "from") ?? ANY_EVIDENCE.fromMs,
-    toMs: parseTime(values.get("to"), "to") ?? ANY_EVIDENCE.toMs,
+    fromMs: parseTime(values.get("from"), "from", nowMs) ?? ANY_EVIDENCE.fromMs,
+    toMs: parseTime(values.get("to"), "to", nowMs) ?? ANY_EVIDENCE.toMs,
     limit: parseLimit(values.get("limit"), EVIDENCE_LIMIT_DEFAULT, EVIDENCE_LIMIT_MAX),
     cursor: parseCursor(values.get("cursor"), (place) => /^-?\d+\.[^.]+$/.test(place)),
   };

@@ -43,7 +43,7 @@ export const OPENAPI = {
     title: "Millrace central",
     version: "1",
     description:
-      "Windows over all sites, their completeness, alarms and agents. Times are milliseconds since 1970, UTC. Answers may gain fields: ignore those that you do not know. Whatever goes wrong is a problem document (RFC 9457) with a `code`. Answers to GET carry an ETag; `If-None-Match` spares what has not changed. JSON and text come in gzip to whoever accepts it.",
+      "Windows over all sites, their completeness, alarms and agents. Times are milliseconds since 1970, UTC; in a query they may also be ISO 8601 (UTC where no zone is named), `now` by central's clock, or so long before it: `-15m` or `now-15m`, in ms, s, m, h or d. Answers may gain fields: ignore those that you do not know. Whatever goes wrong is a problem document (RFC 9457) with a `code`. Answers to GET carry an ETag; `If-None-Match` spares what has not changed. JSON and text come in gzip to whoever accepts it.",
   },
   paths: paths(),
   components: {

@@ -47,6 +47,9 @@ function parameter(name: string, summary: string, schema: z.ZodType = text): Que
   return { name, summary, schema };
 }
 
+/** What a time may be; the description's head says it at length. */
+const TIME = "milliseconds, ISO 8601, now, or before now such as -15m";
+
 const CURSOR = parameter(
   "cursor",
   "`cursor` of the page before; a page may be empty and not the last, where few entries are asked for of many",
@@ -68,8 +71,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     right: "read",
     query: [
       { ...parameter("window", "Name of the window"), isRequired: true },
-      parameter("from", "Start at or after: milliseconds or ISO 8601"),
-      parameter("to", "Start before: milliseconds or ISO 8601"),
+      parameter("from", `Start at or after: ${TIME}`),
+      parameter("to", `Start before: ${TIME}`),
       limit(WINDOWS_LIMIT_DEFAULT, WINDOWS_LIMIT_MAX),
       CURSOR,
     ],
@@ -95,7 +98,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     right: "read",
     query: [
       { ...parameter("metric", "Name of the metric"), isRequired: true },
-      { ...parameter("from", "From the step that holds this: milliseconds or ISO 8601"), isRequired: true },
+      { ...parameter("from", `From the step that holds this: ${TIME}`), isRequired: true },
       parameter("to", "Before; now if not given"),
       parameter(
         "step",
@@ -153,8 +156,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       parameter("name", "As the pipeline calls it; of a recording, the rule"),
       parameter("alarm", "Id of the alarm that it belongs to"),
       parameter("state", "incomplete, checking or complete", z.enum(["incomplete", "checking", "complete"])),
-      parameter("from", "Event time at or after: milliseconds or ISO 8601"),
-      parameter("to", "Event time before: milliseconds or ISO 8601"),
+      parameter("from", `Event time at or after: ${TIME}`),
+      parameter("to", `Event time before: ${TIME}`),
       limit(EVIDENCE_LIMIT_DEFAULT, EVIDENCE_LIMIT_MAX),
       CURSOR,
     ],

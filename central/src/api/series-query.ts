@@ -1,7 +1,8 @@
 import type { SeriesQuery } from "../history/series-page.ts";
 import { parseCursor } from "./page-cursor.ts";
+import { parseTime } from "./parse-time.ts";
 import { ProblemError } from "./problem.ts";
-import { labelsOf, parseLimit, parseQuery, parseTime } from "./window-query.ts";
+import { labelsOf, parseLimit, parseQuery } from "./window-query.ts";
 
 export const SERIES_LIMIT_DEFAULT = 100;
 export const SERIES_LIMIT_MAX = 10_000;
@@ -20,9 +21,9 @@ export function parseSeriesQuery(query: unknown, nowMs: number): SeriesQuery {
   if (metric === undefined)
     throw new ProblemError("bad_request", "metric=<name> is needed; /api/v1/pipeline lists them");
   const group = labelsOf(values, "/api/v1/series");
-  const fromMs = parseTime(values.get("from"), "from");
+  const fromMs = parseTime(values.get("from"), "from", nowMs);
   if (fromMs === null) throw new ProblemError("bad_request", "from=<time> is needed");
-  const toMs = parseTime(values.get("to"), "to") ?? nowMs;
+  const toMs = parseTime(values.get("to"), "to", nowMs) ?? nowMs;
   if (Math.max(Math.abs(fromMs), Math.abs(toMs)) > TIME_MS_MAX || toMs <= fromMs)
     throw new ProblemError("bad_request", `from ${fromMs} to ${toMs} is no range of time`);
   return {

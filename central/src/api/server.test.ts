@@ -427,6 +427,24 @@ test("a series query is read whole, and the cursor of its answer is that of the 
   ]);
 });
 
+test("times of a query may be before now, by central's clock", async () => {
+  const { url, reader } = await listen(undefined, new SimulatedTime(4_000).clock());
+  await fetch(`${url}/api/v1/windows?window=w&from=-3s&to=now`);
+  expect(reader.queries).toMatchObject([{ fromMs: 1_000, toMs: 4_000 }]);
+  await fetch(`${url}/api/v1/series?metric=t&from=now-1h&to=-500ms`);
+  expect(reader.seriesQueries).toMatchObject([{ fromMs: 4_000 - 3_600_000, toMs: 3_500 }]);
+  const found = await (await fetch(`${url}/api/v1/evidence?from=-2s&to=now`)).json();
+  expect(found).toMatchObject({ evidence: [{ startMs: 3_000 }, { startMs: 2_000 }] });
+  const odd = await fetch(`${url}/api/v1/evidence?from=-2w`);
+  expect([odd.status, await odd.json()]).toMatchObject([
+    400,
+    {
+      detail:
+        "from=-2w is neither milliseconds since 1970 nor an ISO 8601 time, nor one before now such as -15m",
+    },
+  ]);
+});
+
 test("a backup is sent as it is made, one at a time, and to no other page", async () => {
   const { url, reader } = await listen();
   const post = (headers: Record<string, string> = {}) =>

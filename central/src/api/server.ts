@@ -227,7 +227,7 @@ export class ApiServer {
     const { access, reader, records, clock, log } = options;
     addWindowRoutes(app, { reader, clock, packer: this.#packer });
     addAlarmRoutes(app, { reader, rights, log });
-    addEvidenceRoutes(app, reader);
+    addEvidenceRoutes(app, { reader, clock });
     addAgentRoutes(app, reader);
     addPipelineRoutes(app, { reader, rights, log });
     addRecordRoutes(app, records);

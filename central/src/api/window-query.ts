@@ -1,22 +1,22 @@
 import { QUERY_PARAMETERS } from "@millrace/config";
 import { parseStateKey, windowKeyRange } from "@millrace/stream";
-import { parseSourceTime } from "@millrace/wire";
 import type { WindowQuery } from "./central-reader.ts";
 import { parseCursor } from "./page-cursor.ts";
+import { parseTime } from "./parse-time.ts";
 import { ProblemError } from "./problem.ts";
 
 export const WINDOWS_LIMIT_DEFAULT = 1_000;
 export const WINDOWS_LIMIT_MAX = 10_000;
 
 /** Reads a windows query; every other parameter is a label that the group must have. */
-export function parseWindowQuery(query: unknown): WindowQuery {
+export function parseWindowQuery(query: unknown, nowMs: number): WindowQuery {
   const values = parseQuery(query);
   const window = values.get("window");
   if (window === undefined)
     throw new ProblemError("bad_request", "window=<name> is needed; /api/v1/pipeline lists them");
   const group = labelsOf(values, "/api/v1/windows");
-  const fromMs = parseTime(values.get("from"), "from") ?? Number.MIN_SAFE_INTEGER;
-  const toMs = parseTime(values.get("to"), "to") ?? Number.MAX_SAFE_INTEGER;
+  const fromMs = parseTime(values.get("from"), "from", nowMs) ?? Number.MIN_SAFE_INTEGER;
+  const toMs = parseTime(values.get("to"), "to", nowMs) ?? Number.MAX_SAFE_INTEGER;
   if (toMs < fromMs)
     throw new ProblemError("bad_request", `from ${fromMs} to ${toMs} is no range of time: to is before from`);
   return {
@@ -69,17 +69,4 @@ export function parseFlag(text: string | undefined, name: string): boolean | nul
   if (text !== "true" && text !== "false")
     throw new ProblemError("bad_request", `${name}=${text} is neither true nor false`);
   return text === "true";
-}
-
-export function parseTime(text: string | undefined, name: string): number | null {
-  if (text === undefined || text === "") return null;
-  // `Date.parse` would make a time of nearly any text with a number, and of those without a zone one of this machine's.
-  const timeMs = /^-?\d+$/.test(text) ? Number(text) : parseSourceTime(text, "iso")?.timeMs;
-  if (timeMs === undefined || !Number.isSafeInteger(timeMs)) {
-    throw new ProblemError(
-      "bad_request",
-      `${name}=${text} is neither milliseconds since 1970 nor an ISO 8601 time`,
-    );
-  }
-  return timeMs;
 }

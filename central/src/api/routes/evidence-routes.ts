@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import type { Clock } from "@millrace/runtime";
 import type { FastifyInstance } from "fastify";
 import { fresh, notModified } from "../caching.ts";
 import type { CentralReader } from "../central-reader.ts";
@@ -9,9 +10,12 @@ import { ProblemError } from "../problem.ts";
 import { requireEvidenceLabels } from "../required-names.ts";
 
 /** Pieces of evidence, and what a complete one holds. */
-export function addEvidenceRoutes(app: FastifyInstance, reader: CentralReader): void {
+export function addEvidenceRoutes(
+  app: FastifyInstance,
+  { reader, clock }: { readonly reader: CentralReader; readonly clock: Clock },
+): void {
   app.get("/api/v1/evidence", async (request, reply) => {
-    const query = parseEvidenceQuery(request.query);
+    const query = parseEvidenceQuery(request.query, clock.nowMs());
     requireEvidenceLabels(reader, Object.keys(query.labels));
     const { evidence, cursor } = reader.evidence(query);
     return fresh(reply).send({ evidence, cursor: cursorText(cursor) });

@@ -24,7 +24,7 @@ export function addWindowRoutes(
   }: { readonly reader: CentralReader; readonly clock: Clock; readonly packer: GzipPacker },
 ): void {
   app.get("/api/v1/windows", async (request, reply) => {
-    const query = parseWindowQuery(request.query);
+    const query = parseWindowQuery(request.query, clock.nowMs());
     requireWindow(reader, query.window, Object.keys(query.group));
     const { windows, cursor } = await reader.windows(query);
     return fresh(reply).send({ windows, cursor: cursorText(cursor) });
