@@ -427,7 +427,7 @@ const problem = z.strictObject({
   detail: text.describe("What to do about it."),
 }) satisfies z.ZodType<Omit<Problem, "code">>;
 
-const rejected = z.strictObject({
+const toldRecord = z.strictObject({
   line: count.optional(),
   index: count.optional(),
   reason: text,
@@ -509,7 +509,10 @@ export const ANSWERS = {
     noEffect: count,
     rejectedCount: count,
     lost: count,
-    rejected: z.array(rejected).describe("The first 100, by `line` of JSON lines or `index` of an array."),
+    rejected: z.array(toldRecord).describe("The first 100, by `line` of JSON lines or `index` of an array."),
+    aside: z
+      .array(toldRecord)
+      .describe("Of those that were set aside, older than ids are remembered: the first 100, likewise."),
   }),
   QuarantinePage: z.strictObject({
     entries: z.array(quarantined),

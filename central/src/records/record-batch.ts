@@ -37,8 +37,17 @@ export interface RecordOutcome {
   readonly rejectedCount: number;
   /** Beside `received`: records between the position and where the source could go on. */
   readonly lost: number;
-  /** The first of them, at most REJECTIONS_TOLD_MAX; by place in the batch, from 0. */
-  readonly rejected: readonly { readonly index: number; readonly reason: string; readonly detail: string }[];
+  /** The first of those that were rejected, and of those that were set aside, in the order of the batch. */
+  readonly rejected: readonly ToldRecord[];
+  readonly aside: readonly ToldRecord[];
 }
 
-export const REJECTIONS_TOLD_MAX = 100;
+/** One that was not taken; by its place in the batch, from 0. */
+export interface ToldRecord {
+  readonly index: number;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+/** Of each kind in one outcome. */
+export const RECORDS_TOLD_MAX = 100;

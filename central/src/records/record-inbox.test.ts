@@ -16,6 +16,7 @@ const NOTHING = {
   rejectedCount: 0,
   lost: 0,
   rejected: [],
+  aside: [],
 };
 
 /** Every second offset, as where some were compacted away. */
@@ -120,12 +121,17 @@ test("who brought it is told once all of it is durable, with the places in the b
     const [{ batch, resolve }] = inbox.take();
     ends.push(batch.isAtEnd);
     const rejected = [{ index: 2, reason: "malformed", detail: "" }];
-    resolve({ ...NOTHING, received: batch.values.length, rejectedCount: 1, rejected });
+    const aside = Array.from({ length: 60 }, (_, index) => ({ index, reason: "set_aside", detail: "" }));
+    resolve({ ...NOTHING, received: batch.values.length, rejectedCount: 1, setAside: 60, rejected, aside });
     await Promise.resolve();
   }
   expect(ends).toEqual([false, false, true]);
-  expect(told).toMatchObject({ received: lengths.length, rejectedCount: 3 });
+  expect(told).toMatchObject({ received: lengths.length, rejectedCount: 3, setAside: 180 });
   expect(told!.rejected.map(({ index }) => index)).toEqual([2, 50_002, 100_002]);
+  expect(told!.aside.map(({ index }) => index)).toEqual([
+    ...Array.from({ length: 60 }, (_, index) => index),
+    ...Array.from({ length: 40 }, (_, index) => 50_000 + index),
+  ]);
 });
 
 test("what is cut makes room as it is taken, and fails as a whole", async () => {

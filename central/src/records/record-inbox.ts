@@ -1,7 +1,7 @@
 import { NotReady } from "../commit/not-ready.ts";
 import { batchBytes, recordBytes } from "./batch-bytes.ts";
-import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
-import type { RecordBatch, RecordOutcome, RecordSpan } from "./record-batch.ts";
+import { RECORDS_TOLD_MAX } from "./record-batch.ts";
+import type { RecordBatch, RecordOutcome, RecordSpan, ToldRecord } from "./record-batch.ts";
 import { spanAt } from "./span-at.ts";
 
 /** One commit takes no more of records than this, so that agents, echoes and pages are not held up. */
@@ -245,10 +245,11 @@ function offsetsOf(offsets: ArrayLike<number>, from: number, to: number): ArrayL
 /** Of the records before, and of those from this place on. */
 function sumOf(before: RecordOutcome | null, outcome: RecordOutcome, from: number): RecordOutcome {
   if (before === null) return outcome;
-  const rejected = [
-    ...before.rejected,
-    ...outcome.rejected.map((each) => ({ ...each, index: from + each.index })),
-  ];
+  const first = (of: "rejected" | "aside"): ToldRecord[] =>
+    [...before[of], ...outcome[of].map((each) => ({ ...each, index: from + each.index }))].slice(
+      0,
+      RECORDS_TOLD_MAX,
+    );
   return {
     received: before.received + outcome.received,
     taken: before.taken + outcome.taken,
@@ -258,6 +259,7 @@ function sumOf(before: RecordOutcome | null, outcome: RecordOutcome, from: numbe
     noEffect: before.noEffect + outcome.noEffect,
     rejectedCount: before.rejectedCount + outcome.rejectedCount,
     lost: before.lost + outcome.lost,
-    rejected: rejected.slice(0, REJECTIONS_TOLD_MAX),
+    rejected: first("rejected"),
+    aside: first("aside"),
   };
 }

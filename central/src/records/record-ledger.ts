@@ -53,8 +53,8 @@ export class RecordLedger {
     return refused;
   }
 
-  /** What has come since these were the totals. */
-  outcomeSince(before: RecordTotals, rejected: RecordOutcome["rejected"]): RecordOutcome {
+  /** What has come since these were the totals, and which of it is told one by one. */
+  outcomeSince(before: RecordTotals, told: Pick<RecordOutcome, "rejected" | "aside">): RecordOutcome {
     const after = this.#totals;
     const gained = (name: keyof Counts) => after[name] - before[name];
     return {
@@ -66,7 +66,7 @@ export class RecordLedger {
       noEffect: gained("noEffect"),
       rejectedCount: rejectedOf(after) - rejectedOf(before),
       lost: gained("lost"),
-      rejected,
+      ...told,
     };
   }
 }

@@ -235,6 +235,15 @@ test("the outcome of a batch says what became of each", () => {
     [6, "oversized"],
     [7, "empty"],
   ]);
+  expect(outcome.aside).toEqual([
+    {
+      index: 3,
+      reason: "set_aside",
+      detail: expect.stringMatching(
+        new RegExp(`^its time ${NOW - 700_000} is before \\d+, from where on ids`),
+      ),
+    },
+  ]);
   expect(world.stage.totals).toMatchObject({ altered: 1 });
   world.commit();
   expect(world.refused.map(({ offset, reason }) => [offset, reason])).toEqual([

@@ -9,8 +9,8 @@ import { TableFollower } from "./changes/table-follower.ts";
 import type { ReadChange, TableRecord } from "./changes/table-follower.ts";
 import { IdLog } from "./id-log.ts";
 import type { PartitionClock, PartitionRecord } from "./partition-clock.ts";
-import { REJECTIONS_TOLD_MAX } from "./record-batch.ts";
-import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
+import { RECORDS_TOLD_MAX } from "./record-batch.ts";
+import type { RecordBatch, RecordOutcome, ToldRecord } from "./record-batch.ts";
 import { RecordColumnsBuffer } from "./record-columns-buffer.ts";
 import { RecordLedger } from "./record-ledger.ts";
 import type { RefusedRecord } from "./record-ledger.ts";
@@ -57,7 +57,10 @@ interface BlockContext {
   readonly clock: PartitionClock;
   readonly moment: StageMoment;
   readonly refuse: (place: number, refusal: RecordRefusal) => void;
+  readonly leaveOut: (place: number, reason: LeftOutReason, detail: string) => void;
 }
+
+type LeftOutReason = "set_aside" | "too_late";
 
 /** Records that are judged together: few enough that their columns stay in the processor's caches. */
 const BLOCK = 2_048;
@@ -282,21 +285,29 @@ export class RecordStage {
     clock.topicId = batch.topicId ?? clock.topicId;
     // How late it was, no record of this partition will tell.
     if (batch.isGone === true) clock.resume(moment.nowMs);
-    const rejected: RecordOutcome["rejected"][number][] = [];
+    const rejected: ToldRecord[] = [];
+    const aside: ToldRecord[] = [];
+    const tell = (told: ToldRecord[], record: ToldRecord): void => {
+      if (told.length < RECORDS_TOLD_MAX) told.push(record);
+    };
     const count = batch.values.length;
     const firstOffset = clock.next;
     const refuse = (place: number, refusal: RecordRefusal): void => {
       this.#ledger.reject({ ...refusal, ...recordAt(place, batch, clock) });
-      if (rejected.length < REJECTIONS_TOLD_MAX)
-        rejected.push({ index: place, reason: refusal.reason, detail: refusal.detail });
+      tell(rejected, { index: place, reason: refusal.reason, detail: refusal.detail });
     };
+    const leaveOut = (place: number, reason: LeftOutReason, detail: string): void => {
+      this.#ledger.leaveOut({ reason, detail, ...recordAt(place, batch, clock) });
+      if (reason === "set_aside") tell(aside, { index: place, reason, detail });
+    };
+    const context = { clock, moment, refuse, leaveOut };
     let skippedCount = 0;
     if (batch.offsets !== null)
       while (skippedCount < count && batch.offsets[skippedCount] < firstOffset) skippedCount += 1;
-    if (this.#follower !== null) this.#follow(this.#follower, batch, skippedCount, { clock, moment, refuse });
+    if (this.#follower !== null) this.#follow(this.#follower, batch, skippedCount, context);
     else
       for (let from = skippedCount; from < count; from += BLOCK)
-        this.#takeBlock(batch, from, Math.min(from + BLOCK, count), { clock, moment, refuse });
+        this.#takeBlock(batch, from, Math.min(from + BLOCK, count), context);
     if (count > skippedCount) {
       this.#ledger.add({ received: count - skippedCount });
       this.clock.reached(clock, moment.monotonicMs);
@@ -304,7 +315,7 @@ export class RecordStage {
     this.atEnd(batch.partition, batch.isAtEnd, moment.monotonicMs);
     clock.next = Math.max(clock.next, batch.nextOffset ?? firstOffset + count);
     this.#isDirty = true;
-    return this.#ledger.outcomeSince(before, rejected);
+    return this.#ledger.outcomeSince(before, { rejected, aside });
   }
 
   /** Where it was in the topic of before, if this batch is the first of one that was made anew. */
@@ -400,7 +411,12 @@ export class RecordStage {
     };
   }
 
-  #takeBlock(batch: RecordBatch, from: number, to: number, { clock, moment, refuse }: BlockContext): void {
+  #takeBlock(
+    batch: RecordBatch,
+    from: number,
+    to: number,
+    { clock, moment, refuse, leaveOut }: BlockContext,
+  ): void {
     const columns = this.#columns;
     const span = this.#span;
     const { values } = batch;
@@ -448,7 +464,7 @@ export class RecordStage {
         reason === "set_aside"
           ? `its time ${timeMs} is before ${this.#ids.floorMs}, from where on ids are remembered`
           : tooLate(timeMs, moment);
-      this.#ledger.leaveOut({ reason, detail, ...recordAt(this.#places[row], batch, clock) });
+      leaveOut(this.#places[row], reason, detail);
     });
     this.rules.take(
       {
@@ -468,7 +484,7 @@ export class RecordStage {
     follower: TableFollower,
     batch: RecordBatch,
     from: number,
-    { clock, moment, refuse }: BlockContext,
+    { clock, moment, refuse, leaveOut }: BlockContext,
   ): void {
     const { outOfOrdernessMs, maxFutureMs } = this.#config;
     const { nowMs } = moment;
@@ -509,7 +525,7 @@ export class RecordStage {
         fate === "tooLate" && timeMs !== null
           ? tooLate(timeMs, moment)
           : `its time ${timeMs} is before that from where on rows are kept`;
-      this.#ledger.leaveOut({ reason, detail, ...recordAt(place, batch, clock) });
+      leaveOut(place, reason, detail);
     }
     this.anewCount = follower.takeAnewCount();
     const { aggregated, ...rest } = counts;
@@ -520,7 +536,7 @@ export class RecordStage {
   #addRows(
     rows: number,
     { finalToMs, takes = () => true }: StageMoment,
-    onLeftOut: (row: number, reason: "set_aside" | "too_late") => void,
+    onLeftOut: (row: number, reason: LeftOutReason) => void,
   ): void {
     const columns = this.#columns;
     const verdicts = this.#verdicts;

@@ -15,15 +15,16 @@ import type { RecordTarget } from "./record-routes.ts";
 import { ApiServer } from "../server.ts";
 
 const OUTCOME: RecordOutcome = {
-  received: 3,
+  received: 4,
   taken: 1,
   duplicates: 0,
-  setAside: 0,
+  setAside: 1,
   tooLate: 1,
   noEffect: 0,
   rejectedCount: 1,
   lost: 0,
   rejected: [{ index: 1, reason: "no_id", detail: "it has no id" }],
+  aside: [{ index: 2, reason: "set_aside", detail: "its time is long ago" }],
 };
 
 class Target implements RecordTarget {
@@ -124,7 +125,7 @@ async function listen(isControlAllowed = true) {
   return { target, url, post };
 }
 
-test("lines of any type are taken as they are, and what was rejected is named by its line", async () => {
+test("lines of any type are taken as they are, and what was rejected or set aside is named by its line", async () => {
   const { target, post } = await listen();
   for (const type of [
     "application/x-ndjson",
@@ -134,11 +135,12 @@ test("lines of any type are taken as they are, and what was rejected is named by
   ]) {
     const { status, answer } = await post('{"id":1}\n\n{}\n{"id":"北京"}\n', { "content-type": type });
     expect(status).toBe(200);
-    const { rejected, ...counts } = OUTCOME;
+    const { rejected, aside, ...counts } = OUTCOME;
     expect(answer).toEqual({
       stream: "orders",
       ...counts,
       rejected: rejected.map(({ reason, detail }) => ({ line: 3, reason, detail })),
+      aside: aside.map(({ reason, detail }) => ({ line: 4, reason, detail })),
     });
   }
   const { values } = target.batches[0];
@@ -151,6 +153,7 @@ test("of an array, by its place", async () => {
   const { post } = await listen();
   const { answer } = await post('[{"id":1},{},{"id":2}]', { "content-type": "application/json" });
   expect(answer["rejected"]).toEqual([{ index: 1, reason: "no_id", detail: "it has no id" }]);
+  expect(answer["aside"]).toEqual([{ index: 2, reason: "set_aside", detail: "its time is long ago" }]);
 });
 
 test("nothing is answered before it is durable", async () => {

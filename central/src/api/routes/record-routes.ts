@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import type { RecordBatch, RecordOutcome } from "../../records/record-batch.ts";
+import type { RecordBatch, RecordOutcome, ToldRecord } from "../../records/record-batch.ts";
 import type { RecordStreamView } from "../../records/record-stream-view.ts";
 import { ProblemError } from "../problem.ts";
 import { recordLines } from "../record-lines.ts";
@@ -45,16 +45,11 @@ export function addRecordRoutes(app: FastifyInstance, target: RecordTarget): voi
         const batch = { partition: 0, values, offsets: null, nextOffset: null, isAtEnd: true };
         const taken = target.offerRecords(stream, batch);
         if (taken === null) throw busy(reply);
-        const { rejected, ...counts } = await taken;
-        return reply.header("cache-control", "no-store").send({
-          stream,
-          ...counts,
-          rejected: rejected.map(({ index, reason, detail }) => ({
-            [placeName]: places[index],
-            reason,
-            detail,
-          })),
-        });
+        const { rejected, aside, ...counts } = await taken;
+        const told = ({ index, ...why }: ToldRecord) => ({ [placeName]: places[index], ...why });
+        return reply
+          .header("cache-control", "no-store")
+          .send({ stream, ...counts, rejected: rejected.map(told), aside: aside.map(told) });
       },
     );
     done();

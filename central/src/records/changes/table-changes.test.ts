@@ -285,7 +285,7 @@ test("more rows than are to be kept: the oldest are forgotten, and what changes 
       changeEvent("u", 100, row(0, { t: NOW - 15_000, amount: 9 })),
       changeEvent("u", 101, row(9, { t: NOW - 15_000, amount: 3 })),
     ]),
-  ).toMatchObject({ setAside: 1, taken: 1 });
+  ).toMatchObject({ setAside: 1, taken: 1, aside: [{ index: 0, reason: "set_aside" }] });
   const [{ values }] = await table.results();
   expect(values).toMatchObject({ count: 15, sum: 31 });
 });
