@@ -4,7 +4,7 @@ import { connect as connectTcp } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { connectAsync } from "mqtt";
 import type { IClientOptions, MqttClient } from "mqtt";
-import { silentLogger } from "@millrace/runtime";
+import { MemoryLogger, silentLogger } from "@millrace/runtime";
 import type { AgentConnection, UpTopic } from "@millrace/wire";
 import { afterEach, expect, test } from "vitest";
 import { FRAME_BYTES_MAX, MqttIntake } from "./mqtt-intake.ts";
@@ -201,9 +201,10 @@ test("junk instead of MQTT ends the connection and nothing else", async () => {
   await target.until(() => target.messages.length === 1);
 });
 
-test("over TLS, a client certificate that the authority signed names the agent", async () => {
+test("over TLS, a client certificate that the authority signed names the agent; the log says where it is another one's", async () => {
   const { authority, serverCertificate, serverKey, agentCertificate, agentKey } = TEST_CERTIFICATES;
   const target = new Target();
+  const log = new MemoryLogger();
   const intake = await MqttIntake.listen({
     host: "127.0.0.1",
     port: 0,
@@ -211,9 +212,10 @@ test("over TLS, a client certificate that the authority signed names the agent",
     identities: [
       { id: "alpha-1", password: null },
       { id: "beta-1", password: null },
+      { id: "beta-2", password: "two" },
     ],
     target,
-    log: silentLogger,
+    log,
   });
   ends.push(() => intake.close());
   const tls = {
@@ -226,9 +228,17 @@ test("over TLS, a client certificate that the authority signed names the agent",
   const client = await connect(intake, tls);
   client.publish("millrace/v1/alpha-1/hello", "hello");
   await target.until(() => target.messages.length === 1);
-  await expect(connect(intake, { ...tls, username: "beta-1" })).rejects.toThrow(/not authorized/i);
+  const nameless = "x".repeat(200);
+  for (const username of ["beta-1", "beta-2", nameless])
+    await expect(connect(intake, { ...tls, username })).rejects.toThrow(/not authorized/i);
   await expect(connect(intake, { protocol: "mqtts", ca: authority })).rejects.toThrow();
   expect(target.opened.length).toBe(1);
+  const refused = log.lines.filter(({ message }) => message === "refused a connection");
+  expect(refused.map(({ fields }) => fields["reason"])).toEqual([
+    "the certificate is alpha-1's, the user beta-1",
+    "unknown agent or wrong password",
+    `the certificate is alpha-1's, the user ${nameless.slice(0, 64)}`,
+  ]);
 });
 
 test("another certificate is shown, and another authority asked for, from the next connection on", async () => {

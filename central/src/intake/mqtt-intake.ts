@@ -186,17 +186,14 @@ export class MqttIntake {
     };
     broker.authenticate = (client, user, password, done) => {
       const name = user ?? "";
-      const isKnown = this.#identities.isKnown(
+      const reason = this.#identities.refusalOf(
         name,
         password ?? new Uint8Array(),
         certifiedNameOf(client.conn instanceof GuardedConnection ? client.conn.socket : client.conn),
       );
-      if (isKnown) this.#names.set(client, name);
-      else
-        log.repeated("intake_refused", "refused a connection: unknown agent or wrong password", {
-          user: name.slice(0, 64),
-        });
-      done(null, isKnown);
+      if (reason === null) this.#names.set(client, name);
+      else log.repeated("intake_refused", "refused a connection", { user: name.slice(0, 64), reason });
+      done(null, reason === null);
     };
     broker.authorizePublish = (client, packet, done) => {
       const attached = client === null ? undefined : this.#attached.get(client);

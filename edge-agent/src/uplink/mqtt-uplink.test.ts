@@ -144,6 +144,36 @@ test("nobody there, a wrong password, refused subscriptions: closed once, with t
   expect([absent, stranger, refused].map(({ heard }) => heard.openedCount)).toEqual([0, 0, 0]);
 });
 
+test("refused with another's certificate: the reason names both", async () => {
+  const { authority, serverCertificate, serverKey, agentCertificate, agentKey } = TEST_CERTIFICATES;
+  const tls = { key: serverKey, cert: serverCertificate, ca: authority, requestCert: true };
+  const { port } = await central(
+    { authenticate: (_client, _user, _password, done) => done(null, false) },
+    tls,
+  );
+  const credentials = (): Credentials => ({
+    ...NO_TLS,
+    ca: authority,
+    cert: agentCertificate,
+    key: agentKey,
+  });
+  const url = `mqtts://localhost:${port}`;
+  const [own, others] = ["alpha-1", "beta-1"].map((username) =>
+    uplinkTo(port, { url, username, credentials }),
+  );
+  for (const { connect } of [own, others]) connect();
+  await vi.waitFor(() =>
+    expect([own, others].map(({ heard }) => heard.closed)).toEqual([
+      [expect.stringMatching(/^refused: user name or password is wrong.*in central\.yaml\)$/)],
+      [
+        expect.stringMatching(
+          /^refused: .*; the certificate \(`uplink\.cert`\) is alpha-1's, the user beta-1$/,
+        ),
+      ],
+    ]),
+  );
+});
+
 test("a server that takes the connection and says nothing is given up after the timeout", async () => {
   const mute = createServer();
   await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));

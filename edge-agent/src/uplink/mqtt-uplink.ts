@@ -1,3 +1,4 @@
+import { commonNameIn } from "@millrace/runtime";
 import type { Clock, Timer } from "@millrace/runtime";
 import {
   type DownTopic,
@@ -100,7 +101,10 @@ export class MqttUplink implements UplinkTransport {
       const down = parseDownTopic(topic);
       if (this.#session === session && down?.agent === agent) handlers.message(down.name, payload);
     });
-    client.on("error", (error) => this.#end(session, refusal(error) ?? error.message));
+    client.on("error", (error) => {
+      const name = cert === null ? null : commonNameIn(cert);
+      this.#end(session, isRefusal(error) ? refusal(username, name) : error.message);
+    });
     client.on("close", () => this.#end(session, "connection closed"));
   }
 
@@ -134,9 +138,17 @@ export class MqttUplink implements UplinkTransport {
 }
 
 /** CONNACK return codes 4 and 5 (MQTT 3.1.1, 3.2.2.3): brokers give either for a wrong password. */
-function refusal(error: Error): string | undefined {
-  if (!(error instanceof ErrorWithReasonCode) || (error.code !== 4 && error.code !== 5)) return undefined;
-  return "refused: user name or password is wrong (`uplink.username`, `uplink.password`, and `agents` in central.yaml)";
+function isRefusal(error: Error): boolean {
+  return error instanceof ErrorWithReasonCode && (error.code === 4 || error.code === 5);
+}
+
+/** The code is all that the answer says. `certifiedName`: of the certificate that was shown; null: none. */
+function refusal(username: string, certifiedName: string | null): string {
+  const isOthers = certifiedName !== null && certifiedName !== username;
+  const certificate = isOthers
+    ? `; the certificate (\`uplink.cert\`) is ${certifiedName}'s, the user ${username}`
+    : "";
+  return `refused: user name or password is wrong (\`uplink.username\`, \`uplink.password\`, and \`agents\` in central.yaml)${certificate}`;
 }
 
 interface Session {
