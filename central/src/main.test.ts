@@ -306,6 +306,74 @@ test("what enroll prints fits central's listener: its authority, a certificate w
   expect(fits.out).not.toMatch(/asks|start central/);
 }, 300_000);
 
+test("several gateways are enrolled at once: all or none, and those that have an identity keep it", async () => {
+  const { folder, config } = await configure();
+  const [names, bad] = [join(folder, "names.txt"), join(folder, "bad.txt")];
+  writeFileSync(names, "beta-2\n\n beta-3\r\n");
+  writeFileSync(bad, "beta-2\nbeta 3\n");
+  const identities = join(folder, "identities");
+  const enroll = (...args: string[]) => run("enroll", ...args, "--site", "beta", "--config", config);
+  for (const [args, reason] of [
+    [["--names-file", bad], `${bad}:2: "beta 3" is no name`],
+    [["beta-2", "--names-file", names], `${names}:1: beta-2 is named twice`],
+    [["beta-1", "alpha-1"], "agent alpha-1 is enrolled at site alpha"],
+    [["--names-file", "/dev/null"], "AGENT is missing"],
+  ] as const) {
+    const refused = await enroll(...args);
+    expect([refused.code, refused.err]).toEqual([2, expect.stringContaining(reason)]);
+  }
+  expect(existsSync(identities)).toBe(false);
+
+  const enrolled = await enroll("beta-1", "--names-file", names);
+  expect(enrolled).toMatchObject({ code: 0, err: "" });
+  const agents = ["beta-1", "beta-2", "beta-3"];
+  expect(enrolled.out.match(/^beta-\d.*$/gm)).toEqual(
+    agents.map((agent) =>
+      expect.stringMatching(`^${agent} +${identities}/${agent} +copy it to the gateway$`),
+    ),
+  );
+  const entries = enrolled.out.match(/^- \{ id: beta-.*\}$/gm) ?? [];
+  expect(entries).toHaveLength(3);
+  expect(enrolled.out).toMatch(/in each agent\.yaml[^]*\nagent: …\nsite: beta\nuplink: \{ url: "mqtt:/);
+  const password = (agent: string) => readFileSync(join(identities, agent, "uplink.password"), "utf8");
+  const passwords = agents.map(password);
+  expect(new Set(passwords).size).toBe(3);
+
+  writeFileSync(config, `${readFileSync(config, "utf8")}${entries.map((each) => `  ${each}\n`).join("")}`);
+  const again = JSON.parse((await enroll("beta-1", "beta-4", "--names-file", names, "--json")).out);
+  const state = (agent: string, isNew: boolean, entry: object | null) => ({
+    agent,
+    folder: join(identities, agent),
+    isNew,
+    entry,
+  });
+  expect(again).toEqual({
+    site: "beta",
+    agents: [
+      state("beta-1", false, null),
+      state("beta-4", true, {
+        id: "beta-4",
+        site: "beta",
+        passwordFile: join(identities, "beta-4", "uplink.password"),
+      }),
+      state("beta-2", false, null),
+      state("beta-3", false, null),
+    ],
+    uplink: { url: expect.stringMatching(/^mqtt:/), passwordFile: "./uplink.password" },
+    listenerCa: null,
+    isCertificateNeeded: false,
+  });
+  expect(agents.map(password)).toEqual(passwords);
+  expect(await enroll("beta-1", "beta-2", "--renew")).toMatchObject({ code: 0, err: "" });
+  expect(agents.map((agent, at) => password(agent) === passwords[at])).toEqual([false, false, true]);
+  const certified = JSON.parse((await enroll("beta-5", "beta-6", "--certificate", "--json")).out);
+  expect(certified.listenerCa).toBe(join(identities, "authority.crt"));
+  for (const agent of ["beta-5", "beta-6"])
+    expect(new X509Certificate(readFileSync(join(identities, agent, "uplink.crt"))).subject).toBe(
+      `CN=${agent}`,
+    );
+}, 300_000);
+
 test("wrong use of user and token is told", async () => {
   const [name, role, short] = await Promise.all([
     run("token", "a b"),

@@ -31,7 +31,7 @@ export class IdentityFolder {
    * it is nobody's.
    */
   writePair(name: string, { cert, key }: CertificateAndKey, isRenewal: boolean): void {
-    const isUnfinished = !existsSync(join(this.path, `${name}.crt`));
+    const isUnfinished = !this.has(`${name}.crt`);
     this.write(`${name}.key`, key, isRenewal || isUnfinished);
     this.write(`${name}.crt`, cert, isRenewal);
   }
@@ -48,6 +48,10 @@ export class IdentityFolder {
     } catch (error) {
       throw new MillraceError("file_unwritable", { path, reason: reasonOf(error) }, { cause: error });
     }
+  }
+
+  has(name: string): boolean {
+    return existsSync(join(this.path, name));
   }
 
   /** A folder below it, for one gateway. */
