@@ -30,6 +30,8 @@ export interface ReadChange {
   readonly refusal: RecordRefusal | null;
 }
 
+type Made = Pick<Exclude<RowChange, { kind: "other" }>, "madeMs">;
+
 /** What became of a change, as the ledger of records calls it. */
 export type ChangeFate = "aggregated" | "duplicates" | "tooLate" | "setAside" | "noEffect";
 
@@ -149,17 +151,15 @@ export class TableFollower {
     if (change.kind === "other") return "noEffect";
     const { position } = change;
     if (change.kind === "truncation") {
-      if (position === null || this.#book.isOfEmptied(position)) return "duplicates";
+      if (position === null || this.#book.isOfEmptied(position)) return this.#duplicate(change);
+      this.#counted(change);
       this.#book.truncate(position, (gone) => this.#retract(gone, moment.finalToMs));
       return "aggregated";
     }
     const known = this.#book.get(id);
-    if (this.#book.isOfEmptied(position) || (known !== null && !isLater(position, known.position))) {
-      if (this.#madeMs !== null && change.madeMs !== null && change.madeMs > this.#madeMs)
-        this.#anewCount += 1;
-      return "duplicates";
-    }
-    if (change.madeMs !== null) this.#madeMs = Math.max(change.madeMs, this.#madeMs ?? change.madeMs);
+    if (this.#book.isOfEmptied(position) || (known !== null && !isLater(position, known.position)))
+      return this.#duplicate(change);
+    this.#counted(change);
     const { finalToMs, takes = () => true } = moment;
     const isLate = contribution !== null && (contribution.timeMs < finalToMs || !takes(contribution.timeMs));
     if (known === null && isLate) return "tooLate";
@@ -209,6 +209,15 @@ export class TableFollower {
 
   takeChanges(): Change[] {
     return this.#book.takeChanges();
+  }
+
+  #counted({ madeMs }: Made): void {
+    if (madeMs !== null) this.#madeMs = Math.max(madeMs, this.#madeMs ?? madeMs);
+  }
+
+  #duplicate({ madeMs }: Made): "duplicates" {
+    if (this.#madeMs !== null && madeMs !== null && madeMs > this.#madeMs) this.#anewCount += 1;
+    return "duplicates";
   }
 
   #replace(before: RowContribution | null, now: RowContribution | null, finalToMs: number): void {

@@ -97,7 +97,7 @@ export class ChangeReader {
       case "t":
         return position === null
           ? malformed("a truncation whose source has no position")
-          : { kind: "truncation", position };
+          : { kind: "truncation", position, madeMs };
       case "m":
         return { kind: "other" };
       default:

@@ -22,7 +22,7 @@ export type RowChange =
       readonly row: Row;
     }
   /** All rows are gone. */
-  | { readonly kind: "truncation"; readonly position: SourcePosition | null }
+  | { readonly kind: "truncation"; readonly position: SourcePosition | null; readonly madeMs: number | null }
   /** Nothing of any row. */
   | { readonly kind: "other" };
 
