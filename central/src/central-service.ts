@@ -113,7 +113,7 @@ export class CentralService {
     let sources: RecordSources | null = null;
     const open = async () => {
       if (Object.values(config.sinks).some((sink) => sink !== null)) {
-        const generation = await raisedGeneration(store, systemClock.nowMs());
+        const generation = await raisedGeneration(store, { nowMs: systemClock.nowMs(), random: systemRandom });
         const { openSinks } = await import("./sinks/open-sinks.ts");
         ({ sinks, scraped } = await openSinks({
           config,
