@@ -113,7 +113,10 @@ export class CentralService {
     let sources: RecordSources | null = null;
     const open = async () => {
       if (Object.values(config.sinks).some((sink) => sink !== null)) {
-        const generation = await raisedGeneration(store, { nowMs: systemClock.nowMs(), random: systemRandom });
+        const generation = await raisedGeneration(store, {
+          nowMs: systemClock.nowMs(),
+          random: systemRandom,
+        });
         const { openSinks } = await import("./sinks/open-sinks.ts");
         ({ sinks, scraped } = await openSinks({
           config,

@@ -34,8 +34,9 @@ Generated from the schemas in \`packages/config/src\`; the JSON Schemas for edit
 - A secret is given itself (\`password\`) or by its file (\`passwordFile\`: the first line). Secrets never stand in messages.
 - Durations have a unit (\`250ms\`, \`10s\`, \`1m\`, \`24h\`, \`7d\`), sizes may (\`64KiB\`, \`1GiB\`, \`1MB\`). Relative paths
   begin at the file's own folder.
-- Every error is \`file:line:column: what is wrong; what is allowed\`, all of them at once; programs exit with 2. Warnings
-  have the same form and do not stop a program.
+- Every error is \`file:line:column: what is wrong; what is allowed\`, and programs exit with 2. What a file's
+  keys and values are by themselves comes at once; once that is right, all that does not fit together; then the
+  pipeline's, which is a file of its own. Warnings have the same form and do not stop a program.
 `;
 
 interface KeyRow {
