@@ -1,5 +1,6 @@
 import {
   ConfigError,
+  lateWarnings,
   loadCentralConfig,
   loadPipeline,
   recordProblems,
@@ -19,7 +20,12 @@ export function loadBoth(
   if (problems.length > 0) throw new ConfigError(configPath, problems);
   const records = recordProblems(central, pipeline);
   if (records.problems.length > 0) throw new ConfigError(central.config.pipelinePath, records.problems);
-  const warnings = [...central.warnings, ...sinkWarnings(central, pipeline.config), ...records.warnings];
+  const warnings = [
+    ...central.warnings,
+    ...sinkWarnings(central, pipeline.config),
+    ...records.warnings,
+    ...lateWarnings(central, pipeline),
+  ];
   return { ...central, warnings, pipeline };
 }
 

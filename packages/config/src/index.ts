@@ -2,6 +2,7 @@ export * from "./agent-config.ts";
 export * from "./central-config.ts";
 export type * from "./client-tls.ts";
 export * from "./config-error.ts";
+export * from "./late-warnings.ts";
 export * from "./load-agent-config.ts";
 export * from "./load-agent-pipeline.ts";
 export * from "./load-central-config.ts";

@@ -118,7 +118,9 @@ export const windowSchema = () =>
       .strictObject({
         allowed: duration({ min: "0s", max: "365d" })
           .prefault("7d")
-          .describe("How long after its end it still takes corrections."),
+          .describe(
+            "How long after its end, by the clock, it still takes corrections. No less than readings are out of order.",
+          ),
       })
       .prefault({})
       .describe("Late data."),
