@@ -162,6 +162,24 @@ test("a fine window that is taken out and put back stays as it was where late re
   expect([...plant.engine.store.keys()].filter((key) => key.startsWith("c|"))).toEqual([]);
 });
 
+test("windows that are kept with something new in them become final as they were shown, and leave nothing behind, also where a start takes them up as they are due", () => {
+  for (const restoredMax of [3, 1_000]) {
+    const plant = full(fine, minute);
+    plant.read([3_000, 13_000, 23_000], 82_000);
+    plant.restart([minute]);
+    plant.engine.tick(83_000);
+    plant.restart([fine, minute]);
+    plant.engine.tick(84_000);
+    plant.restart([fine, minute], -Infinity, restoredMax);
+    for (let tick = 0; tick < 12; tick++) plant.engine.tick(2 * LATENESS_MS + tick);
+    expect(plant.shown("fine", 2 * LATENESS_MS)).toEqual([
+      ...[0, 10, 20, 30, 40, 50].map((at) => [at, 10, "final", "a"]),
+      [80, 1, "final", "a"],
+    ]);
+    expect([...plant.engine.store.keys()].filter((key) => key.startsWith("o|"))).toEqual([]);
+  }
+});
+
 test("it says so for as long as its own panes are there, be those by other labels final before", () => {
   const quick: WindowSpec = { ...aligned("quick", 10_000), by: ["machine"], latenessMs: 10_000 };
   const plant = full(fine, minute, quick);

@@ -149,7 +149,7 @@ export class WindowRestore {
       const known = track.records.get(startMs, group);
       const record = this.#memory.record(track, { startMs, endMs }, group, marker.openedAtMs);
       if (track.isKept(record)) {
-        this.#keep(record, marker);
+        this.#keep(record, marker, known !== undefined);
         continue;
       }
       if (known === undefined && isOfBefore(record, marker)) {
@@ -181,10 +181,13 @@ export class WindowRestore {
     this.#waiting = [];
   }
 
-  /** What its panes have by now is not its own: it waits with what it has shown. */
-  #keep(record: WindowRecord, { openedAtMs, firstPassedAtMs }: OpenMarker): void {
+  /** What its panes have by now is not its own: it waits with what it has shown. `isDue`: it is in memory to become final. */
+  #keep(record: WindowRecord, { openedAtMs, firstPassedAtMs }: OpenMarker, isDue: boolean): void {
     const { result } = record;
-    if (result === null || record.state !== "provisional") return this.#memory.leave(record);
+    if (result === null || record.state !== "provisional") {
+      this.#memory.markerChanged(record);
+      return isDue ? undefined : this.#memory.leave(record);
+    }
     record.openedAtMs = openedAtMs;
     record.firstPassedAtMs = firstPassedAtMs;
     record.endMs = result.endMs;
