@@ -152,6 +152,16 @@ test("records of a metric in no window are counted so, and once it is in one aga
   ]);
 });
 
+test("the first window of all begins behind what rules alone have read", async () => {
+  const plant = new Plant();
+  await plant.start(RULES_ALONE);
+  await plant.fill();
+  await plant.restart(MINUTE);
+  await plant.post(3, 82, 125);
+  expect(plant.totals).toMatchObject({ received: 64, unwindowed: 61, aggregated: 1, tooLate: 2 });
+  expect(await plant.shown("amount_1m", 240)).toEqual([[120, 1, "provisional", undefined]]);
+});
+
 test("while nobody reads a stream nothing of it goes by: its windows go on as if they had not been away", async () => {
   const plant = new Plant();
   await plant.start(MINUTE);

@@ -25,7 +25,7 @@ interface Presence {
 }
 
 export interface Reach {
-  /** What there is under `n|` and `v|`; nothing: of the store of an earlier build nobody knows who was there. */
+  /** What there is under `n|` and `v|`; nothing where there are panes or results: in the store of an earlier build nobody knows who was there. */
   readonly stored: ReadonlyMap<string, Uint8Array>;
   /** Of each window, as in keys, that the store knows. */
   readonly finalToMs: ReadonlyMap<string, EventTimeMs>;
@@ -52,10 +52,11 @@ export function notePresence(memory: WindowMemory, reach: Reach): void {
   const entries = new Map<string, ViewEntry>();
   for (const [key, bytes] of reach.stored)
     if (key.startsWith(VIEW)) entries.set(key.slice(VIEW.length), decodeViewEntry(bytes));
+  const isKnown = entries.size > 0 || (reach.finalToMs.size === 0 && reach.panesToMs.size === 0);
   const names = new Set<string>();
   for (const view of memory.views.values()) {
     const name = withoutPaneSize(view.key);
-    const wholeFromMs = wholeFromOf(view, entries, reach);
+    const wholeFromMs = isKnown ? wholeFromOf(view, entries, reach) : -Infinity;
     view.wholeFromMs = wholeFromMs;
     names.add(name);
     const entry = entries.get(name);
@@ -65,7 +66,7 @@ export function notePresence(memory: WindowMemory, reach: Reach): void {
   for (const track of memory.tracks.values())
     noteWindow(memory, track, {
       was: stored.get(WINDOW + track.key),
-      isKnown: entries.size > 0,
+      isKnown,
       finalToMs: finalToMs.get(track.key) ?? -Infinity,
       shownToMs: shownToMs.get(track.key) ?? null,
     });
@@ -93,7 +94,6 @@ function wholeFromOf(
 ): EventTimeMs {
   const before = entries.get(withoutPaneSize(view.key));
   if (before !== undefined && before.isGone !== true) return before.wholeFromMs ?? -Infinity;
-  if (entries.size === 0) return -Infinity;
   const metric = viewMetricName(view.key);
   const ofMetric = [...entries].filter(([name]) => viewMetricName(name) === metric).map(([, entry]) => entry);
   const there = ofMetric.filter(({ isGone }) => isGone !== true);
