@@ -182,15 +182,14 @@ export class HistoryRestore {
     for (const { paneMs, endMs } of view.coarse)
       if (paneMs <= DAY_MS) series.noteUnfilled(paneMs, endMs);
       else series.passPane(endMs - paneMs);
-    if (record !== undefined) {
+    // What was longer than a day has no history: that goes on behind what there is of it.
+    if (record?.paneMs === null) series.droppedToMs = Math.max(series.droppedToMs, series.rolledToMs);
+    else if (record !== undefined) {
       const { paneMs } = view.layout;
-      const beforeMs = record?.paneMs === null ? DAY_MS : (record?.paneMs ?? paneMs);
+      const beforeMs = record?.paneMs ?? paneMs;
       const passedMs = record?.passedMs?.filter((each) => each !== paneMs) ?? [];
-      // What was longer has no history: that goes on behind what there is of it.
-      const wasLonger = record?.paneMs === null || passedMs.some((each) => each > DAY_MS);
-      if (wasLonger) series.droppedToMs = Math.max(series.droppedToMs, series.rolledToMs);
-      if (wasLonger || [...passedMs, paneMs].some((each) => areApart(beforeMs, each)))
-        await this.#noteMoved(series, view, { beforeMs, passedMs: wasLonger ? [] : passedMs });
+      if ([...passedMs, paneMs].some((each) => areApart(beforeMs, each)))
+        await this.#noteMoved(series, view, { beforeMs, passedMs });
     }
     // Those of a series that was not known, or whose record is damaged, are all still to be rolled up.
     if (record === undefined || record === null) await this.#noteStored(series, view);

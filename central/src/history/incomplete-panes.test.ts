@@ -283,6 +283,18 @@ test.each([false, true])(
   },
 );
 
+test("panes become longer than a day before another change of their size is carried out: what is rolled up stays", async () => {
+  const [quarter, week] = [QUARTER, windowOf(7 * DAY_MS, { name: "week" })].map((each) => ({
+    ...each,
+    latenessMs: 100 * DAY_MS,
+  }));
+  const { world } = await through([[{ ...SECOND, latenessMs: 100 * DAY_MS }]]);
+  for (const windows of [[quarter], [week], [week, quarter]]) await world.restart(windows);
+  await world.settle();
+  for (const stepMs of [HOUR_MS, DAY_MS])
+    expect(await shown(world, stepMs)).toEqual(batch(world.taken, stepMs, SECOND_MS));
+});
+
 const LATENESSES_MS = [2_000, 2 * MINUTE_MS, HOUR_MS, DAY_MS, 10 * DAY_MS];
 
 function windowsByChance(random: SeededRandom, sizesMs: readonly number[]): WindowSpec[] {
