@@ -2,8 +2,10 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
+import { Admin } from "@platformatic/kafka";
 import { expect, onTestFinished, test } from "vitest";
 import type { KafkaConnection } from "../kafka-connection.ts";
+import { clientCloser } from "./client-closer.ts";
 import { PlatformaticClient } from "./platformatic-client.ts";
 
 const FAILED = "tracing:plt:kafka:connections:connects:error";
@@ -52,6 +54,38 @@ test.each<[string, (client: PlatformaticClient) => { close(): Promise<void> }]>(
   await opened.close();
   await expect(ended).resolves.toBeDefined();
 });
+
+test(
+  "what a client still tries once its time for the farewell is over leaves no connection either",
+  { timeout: 30_000 },
+  async () => {
+    const server = createServer();
+    const sockets: Socket[] = [];
+    server.on("connection", (socket) => sockets.push(socket.resume()));
+    server.listen(0);
+    await once(server, "listening");
+    onTestFinished(() => {
+      server.close();
+    });
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("no port");
+    const client = new Admin({
+      clientId: "c",
+      bootstrapBrokers: [`127.0.0.1:${address.port}`],
+      retries: 1,
+      retryDelay: 10,
+    });
+    // As a member leaves its group: over a connection that is gone, and then over one of its own.
+    const farewell = Promise.withResolvers<void>();
+    const close = clientCloser(client, async () => {
+      await client.metadata({ topics: ["t"] }).finally(farewell.resolve);
+    });
+    await close();
+    await farewell.promise.catch(() => undefined);
+    expect(sockets.length).toBeGreaterThan(0);
+    for (const socket of sockets) if (!socket.closed) await once(socket, "close");
+  },
+);
 
 /** A server that does not listen yet. */
 async function refusing() {

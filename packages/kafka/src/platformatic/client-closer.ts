@@ -14,13 +14,17 @@ export function clientCloser<Client extends Base>(
   close: (client: Client) => Promise<void>,
 ): () => Promise<void> {
   const made = new Set<Connection>();
+  let isOver = false;
   client.connections.on("connecting", ({ connection }) => {
     for (const earlier of made) if (earlier.socket.destroyed) made.delete(earlier);
     made.add(connection);
+    // Its socket is made in the same call. What was on its way when its connection went is tried once more.
+    if (isOver) queueMicrotask(() => connection.socket.destroy(new Error("the client is closed")));
   });
   return async () => {
     const closed = close(client).catch(() => undefined);
     await Promise.race([closed, delay(FAREWELL_MS_MAX, undefined, { ref: false })]);
+    isOver = true;
     for (const { socket } of made) socket.destroy();
   };
 }
