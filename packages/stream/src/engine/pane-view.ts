@@ -55,6 +55,8 @@ export class PaneView {
   coarse: readonly CoarsePanes[] = [];
   /** It has, or had, all that came of its metric from here on. Of before, some was refused, dropped, or came while it was away. */
   wholeFromMs: EventTimeMs = -Infinity;
+  /** Since a window over it went away: no pane that begins before this has changed. -Infinity: none is away. */
+  changedFromMs: EventTimeMs = -Infinity;
   /** The panes that have been deleted from the store without coming into memory. */
   readonly dropped: PageCursor;
   /** Rises when windows leave memory: what panes know of their windows is out of date. */

@@ -11,6 +11,8 @@ export interface ViewEntry {
   readonly stream?: string | undefined;
   /** It was not there at the last start, and what its metric had went by. */
   readonly isGone?: true;
+  /** See `PaneView.changedFromMs`; null: nothing has changed, absent: no window over it is away. */
+  readonly changedFromMs?: EventTimeMs | null | undefined;
 }
 
 export function encodeViewEntry(entry: ViewEntry): Uint8Array {
@@ -21,9 +23,9 @@ export function encodeViewEntry(entry: ViewEntry): Uint8Array {
 export function decodeViewEntry(bytes: Uint8Array): ViewEntry {
   try {
     const entry: ViewEntry = JSON.parse(decoder.decode(bytes));
-    const { wholeFromMs, stream } = entry;
-    const isTime = wholeFromMs === null || Number.isFinite(wholeFromMs);
-    if (isTime && (stream === undefined || typeof stream === "string")) return entry;
+    const { wholeFromMs, stream, changedFromMs = null } = entry;
+    const areTimes = [wholeFromMs, changedFromMs].every((time) => time === null || Number.isFinite(time));
+    if (areTimes && (stream === undefined || typeof stream === "string")) return entry;
   } catch {
     // As below.
   }

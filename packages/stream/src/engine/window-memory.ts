@@ -219,6 +219,10 @@ export class WindowMemory {
 
   paneChanged(view: PaneView, pane: Pane): void {
     view.change(pane);
+    if (pane.startMs < view.changedFromMs) {
+      view.changedFromMs = pane.startMs;
+      this.wholeChanged(view);
+    }
     if (pane.isChanged) return;
     pane.isChanged = true;
     this.#changedPanes.push({ view, pane });
@@ -254,9 +258,10 @@ export class WindowMemory {
     this.#changes.set(`f|${track.key}`, encoder.encode(String(track.finalToMs)));
   }
 
-  wholeChanged({ key, wholeFromMs, stream }: PaneView): void {
-    const isTime = Number.isFinite(wholeFromMs);
-    this.put(wholeKey(key), encodeViewEntry({ wholeFromMs: isTime ? wholeFromMs : null, stream }));
+  wholeChanged({ key, wholeFromMs, stream, changedFromMs }: PaneView): void {
+    const timeOf = (timeMs: EventTimeMs) => (Number.isFinite(timeMs) ? timeMs : null);
+    const changed = changedFromMs === -Infinity ? {} : { changedFromMs: timeOf(changedFromMs) };
+    this.put(wholeKey(key), encodeViewEntry({ wholeFromMs: timeOf(wholeFromMs), stream, ...changed }));
   }
 
   /** A view has not taken, or not kept, all of before this. */

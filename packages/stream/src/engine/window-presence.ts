@@ -12,7 +12,7 @@ const VIEW = "v|";
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** Stored under `n|{window}`, JSON: a window that was there at the last start. */
+/** Stored under `n|{window}`, JSON: a window that was there at the last start, or is away since. */
 interface Presence {
   readonly view: string;
   /** Another one under its name is another window. */
@@ -22,6 +22,7 @@ interface Presence {
   readonly staleToMs: EventTimeMs | null;
   /** See `WindowTrack.missedFromMs`. */
   readonly missedFromMs?: EventTimeMs | null;
+  readonly isGone?: true;
 }
 
 export interface Reach {
@@ -45,8 +46,8 @@ export type ReachedMs = (stream: string | undefined) => EventTimeMs | null;
  *
  *   a view      is whole behind all that its metric has had
  *   a session   begins behind that, and behind the panes that are there
- *   a window    begins behind that: it has what came meanwhile, its results of before are outdated, and behind the last of them
- *               are panes of windows that nobody has made
+ *   a window    begins behind that: it has what came meanwhile, its results of before are outdated, and there may be panes of
+ *               windows that nobody has made
  */
 export function notePresence(memory: WindowMemory, reach: Reach): void {
   const entries = new Map<string, ViewEntry>();
@@ -69,6 +70,7 @@ export function notePresence(memory: WindowMemory, reach: Reach): void {
       isKnown,
       finalToMs: finalToMs.get(track.key) ?? -Infinity,
       shownToMs: shownToMs.get(track.key) ?? null,
+      changedFromMs: entries.get(withoutPaneSize(track.view.key))?.changedFromMs,
     });
   // Of a stream that is not read nothing goes by.
   const rests = (name: string) => {
@@ -78,13 +80,22 @@ export function notePresence(memory: WindowMemory, reach: Reach): void {
   for (const [name, entry] of entries)
     if (!names.has(name) && entry.isGone !== true && !rests(name))
       memory.put(VIEW + name, encodeViewEntry({ ...entry, isGone: true }));
-  for (const [key, bytes] of stored)
-    if (
-      key.startsWith(WINDOW) &&
-      !memory.tracks.has(key.slice(WINDOW.length)) &&
-      !rests(decode(bytes)?.view ?? "")
-    )
-      memory.delete(key);
+  const away = new Set<string>();
+  for (const [key, bytes] of stored) {
+    if (!key.startsWith(WINDOW) || memory.tracks.has(key.slice(WINDOW.length))) continue;
+    const presence = decode(bytes);
+    if (presence === null) memory.delete(key);
+    else if (presence.isGone !== true && !rests(presence.view))
+      memory.put(key, encoder.encode(JSON.stringify({ ...presence, isGone: true })));
+    if (presence !== null) away.add(presence.view);
+  }
+  for (const view of memory.views.values()) {
+    const name = withoutPaneSize(view.key);
+    const changedFromMs = entries.get(name)?.changedFromMs;
+    const isAway = away.has(name);
+    view.changedFromMs = isAway ? (changedFromMs ?? Infinity) : -Infinity;
+    if (isAway !== (changedFromMs !== undefined)) memory.wholeChanged(view);
+  }
 }
 
 function wholeFromOf(
@@ -112,16 +123,21 @@ function noteWindow(
     isKnown,
     finalToMs,
     shownToMs,
+    changedFromMs,
   }: {
     was: Uint8Array | undefined;
     isKnown: boolean;
     finalToMs: EventTimeMs;
     shownToMs: EventTimeMs | null;
+    /** As it was stored. */
+    changedFromMs: EventTimeMs | null | undefined;
   },
 ): void {
   const { view } = track;
-  const before = was === undefined ? null : decode(was);
-  const isHere = before?.view === withoutPaneSize(view.key) && before.definition === definitionOf(track);
+  const known = was === undefined ? null : decode(was);
+  const isSame = known?.view === withoutPaneSize(view.key) && known.definition === definitionOf(track);
+  const before = known?.isGone === true ? null : known;
+  const isHere = isSame && before !== null;
   if (isHere) {
     track.keptBeforeMs = before.keptToMs ?? -Infinity;
     track.staleToMs = before.staleToMs ?? -Infinity;
@@ -131,11 +147,25 @@ function noteWindow(
     track.keptBeforeMs = Math.max(view.wholeFromMs, isSession ? view.residentFromMs : -Infinity);
     if (!isSession && before === null) {
       track.staleToMs = track.evictedToMs;
-      track.missedFromMs = shownToMs;
+      track.missedFromMs =
+        isSame && changedFromMs !== undefined
+          ? firstMissed(track, changedFromMs, known.missedFromMs ?? null)
+          : shownToMs;
     }
   }
   const text = presenceOf(track, finalToMs);
   if (was === undefined || decoder.decode(was) !== text) memory.put(WINDOW + track.key, encoder.encode(text));
+}
+
+/** Of what has changed while it was away, and of what it had not made up for when it went; null: nothing. */
+function firstMissed(
+  track: WindowTrack,
+  changedFromMs: EventTimeMs | null,
+  missedFromMs: EventTimeMs | null,
+): EventTimeMs | null {
+  const starts = changedFromMs === null ? [] : track.startsOver(changedFromMs, "");
+  const fromMs = Math.min(missedFromMs ?? Infinity, ...starts);
+  return fromMs === Infinity ? null : fromMs;
 }
 
 /** What it missed has been made up for. */
