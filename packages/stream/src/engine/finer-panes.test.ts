@@ -431,6 +431,20 @@ test.each([[["fine by", "run"]], [["fine by"]]])(
   },
 );
 
+test("nor is one whose pane, which begins in a longer one, is gone by then", () => {
+  const ninety = { ...aligned("ninety", 90_000), latenessMs: 0 };
+  const thirty = { ...aligned("thirty", 30_000), latenessMs: 130_000 };
+  const plant = new Plant([ninety]);
+  plant.read([100_000], 150_000);
+  plant.restart([ninety, thirty]);
+  // In the pane of 90.
+  plant.read([130_000], 150_000);
+  for (let tick = 0; tick < 3; tick++) plant.engine.tick(255_000 + tick);
+  expect([...plant.engine.store.keys()].filter((key) => key.startsWith("p|"))).toEqual([]);
+  plant.restart([byMachine(thirty)], 256_000);
+  expect(plant.read([125_000], 257_000)).toMatchObject({ merged: 0, tooLate: 1 });
+});
+
 test("windows by other labels begin behind what the former ones had, which are gone", () => {
   const plant = full(fine);
   plant.restart([{ ...fine, name: "machine", by: ["machine"] }]);
