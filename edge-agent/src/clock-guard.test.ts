@@ -79,6 +79,21 @@ describe("ClockGuard", () => {
     }
   });
 
+  it("takes nothing back where an answer is only slow: central's clock is what it was known to be", async () => {
+    const { time, wall, guard } = guardAt(NOW_MS, null);
+    wall.offsetMs = -47_000;
+    guard.witness({ centralMs: NOW_MS, roundTripMs: 20 });
+    for (const roundTripMs of [4_000, 20, 3_000]) {
+      await time.run(10_000);
+      const step = guard.witness({ centralMs: time.nowMs - roundTripMs, roundTripMs });
+      expect(step?.latestMs).toBe(time.nowMs + 5_000);
+    }
+    // Set back meanwhile: it is.
+    expect(guard.witness({ centralMs: time.nowMs - 9_000, roundTripMs: 20 })?.latestMs).toBe(
+      time.nowMs - 4_000,
+    );
+  });
+
   it("lets readings lie ahead of the wall clock where central's is behind it", () => {
     const { guard } = guardAt(NOW_MS, null);
     guard.witness({ centralMs: NOW_MS - 47_000, roundTripMs: 20 });

@@ -141,14 +141,17 @@ export class ClockGuard {
     if (aheadMs < -AGREEMENT_TOLERANCE_MS || aheadMs > told.roundTripMs + AGREEMENT_TOLERANCE_MS)
       return undefined;
     const fromMs = this.steadyMs();
+    // By now it shows up to the round trip more: what was known of it before stands, as far as that agrees.
+    const knownMs = this.#toldMs + this.#sinceMs();
+    const isWithin = knownMs >= told.centralMs && knownMs <= told.centralMs + told.roundTripMs;
     this.#isProven = true;
     this.#heldMs = nowMs;
     this.#heardMs = Number.NEGATIVE_INFINITY;
     this.#anchorMs = nowMs;
-    this.#toldMs = told.centralMs;
+    this.#toldMs = isWithin ? knownMs : told.centralMs;
     this.#sinceMonotonicMs = this.#clock.monotonicMs();
     this.#wallMs = Number.NaN;
-    return { fromMs, nowMs, latestMs: this.latestMs() };
+    return { fromMs, nowMs, latestMs: Math.floor(this.latestMs()) };
   }
 
   /** Judges the wall clock anew when it shows another millisecond: readings come by the hundred in one. */
