@@ -177,6 +177,21 @@ test("nor where all is passed at once, and ids far ahead keep the table", () => 
   expect([set.admit("far", 5 * repeatMs, repeatMs), set.idCount]).toEqual(["duplicate", 2]);
 });
 
+test("a set with room for millions takes no memory for them where two of its few ids lie decades apart", () => {
+  const before = process.memoryUsage().rss;
+  const sets = Array.from({ length: 8 }, () => {
+    const set = new ExpiringIdSet({ horizonMs: 600_000, aheadMs: 3e12, idsMax: 1e7, bytesMax: 34e7 });
+    set.admit("then", 0, 0);
+    set.admit("now", 1.7e12, 0);
+    expect(set.admit("now", 1.7e12, 1.7e12)).toBe("duplicate");
+    return set;
+  });
+  expect(sets.map(({ idCount }) => idCount)).toEqual(sets.map(() => 1));
+  const megabytes = (process.memoryUsage().rss - before) / 1e6;
+  // Each had 55.
+  expect(megabytes / sets.length).toBeLessThan(30);
+});
+
 test("where ids far ahead are the oldest by now they go first, and none that is later", () => {
   const set = new ExpiringIdSet({ ...options, aheadMs: FAR_AHEAD.aheadMs, idsMax: 3 });
   const oracle = new Oracle(3, FAR_AHEAD);

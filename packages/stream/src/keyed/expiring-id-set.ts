@@ -385,8 +385,7 @@ export class ExpiringIdSet {
   #passAll(floorGeneration: number): void {
     this.#forgetFarBefore(Math.floor(floorGeneration / this.#farLength));
     if (this.#farIdCount === 0) return this.#clear();
-    this.#counts.fill(0);
-    this.#idCount = this.#farIdCount;
+    this.#forgetNear();
     // Their tags leave now: by the time of the next sweep they may have repeated.
     this.#table.floorGeneration = this.#floorGeneration + this.#generationsMax;
     for (let segment = 0; segment < this.#segmentCount; segment++) this.#table.makeRoom(segment);
@@ -410,8 +409,11 @@ export class ExpiringIdSet {
   #forgetFarBefore(floor: number): void {
     for (; this.#farIdCount > 0 && this.#farFrom < floor; this.#farFrom++) {
       const at = this.#farFrom & (this.#farCounts.length - 1);
-      this.#farIdCount -= this.#farCounts[at];
-      this.#idCount -= this.#farCounts[at];
+      const count = this.#farCounts[at];
+      // Of memory that is only read the system gives out none.
+      if (count === 0) continue;
+      this.#farIdCount -= count;
+      this.#idCount -= count;
       this.#farCounts[at] = 0;
     }
     if (this.#farIdCount === 0) this.#farFrom = Infinity;
@@ -438,9 +440,13 @@ export class ExpiringIdSet {
   }
 
   #clear(): void {
-    this.#counts.fill(0);
-    this.#idCount = 0;
+    this.#forgetNear();
     this.#table.clear();
+  }
+
+  #forgetNear(): void {
+    if (this.#idCount > this.#farIdCount) this.#counts.fill(0);
+    this.#idCount = this.#farIdCount;
   }
 }
 

@@ -147,6 +147,8 @@ export class IdTable {
 
   /** Leaves the expired ids of a segment behind, and grows it if too many live. False: it cannot grow enough; some must expire. */
   makeRoom(segment: number): boolean {
+    // Its memory is not touched: of many segments it may not have been given out yet.
+    if (this.#usedCounts[segment] === 0) return true;
     const { slotsMax } = this.#options;
     const liveCount = this.#gatherLive(segment);
     let slotCount = this.#slotCounts[segment];
