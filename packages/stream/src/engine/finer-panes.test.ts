@@ -44,6 +44,7 @@ class Plant {
   readonly engine: StoredEngine;
   windows: readonly WindowSpec[];
   readonly accumulate: readonly string[];
+  tickBytesMax = Infinity;
   #frontiers = 0;
 
   constructor(windows: readonly WindowSpec[], accumulate: readonly string[] = ["sum", "first", "last"]) {
@@ -102,7 +103,8 @@ class Plant {
     const metrics = [
       { ...metric, accumulate: this.accumulate.filter((name) => name !== "first" && name !== "last") },
     ];
-    return { windows: this.windows, metrics, hotMs: 60_000, graceMs: 0 };
+    const { windows, tickBytesMax } = this;
+    return { windows, metrics, hotMs: 60_000, graceMs: 0, tickBytesMax };
   }
 }
 
@@ -366,6 +368,31 @@ test("windows of before the last that their window had shown are made, too: of a
   plant.restart([by("here"), by("away")]);
   for (let tick = 0; tick < 5; tick++) plant.engine.tick(402_000);
   expect(plant.shown("away", 402_000)).toEqual(plant.shown("here", 402_000));
+});
+
+test("one that was final before the others of its start, since a tick had no room, is not told again once its window is back", () => {
+  const by = (name: string) => ({ ...aligned(name, 20_000), by: ["machine"] });
+  const plant = new Plant([by("here"), { ...by("away"), latenessMs: 0 }]);
+  const read = (machine: string, second: number) =>
+    plant.engine.apply(plant.rowsOf([{ timeMs: second * 1_000, value: 1, machine }]), 15_000);
+  read("m", 10);
+  read("n", 10);
+  plant.pass(30_000);
+  plant.engine.tick(21_000, 15_000);
+  plant.tickBytesMax = 1;
+  plant.restart(plant.windows);
+  const first = plant.engine.tick(22_000).map(({ group, state }) => [group["machine"], state]);
+  expect(first).toEqual([["m", "final"]]);
+  plant.tickBytesMax = Infinity;
+  plant.restart([by("here")]);
+  plant.engine.tick(23_000);
+  read("n", 11);
+  plant.engine.tick(24_000);
+  plant.restart([by("here"), by("away")]);
+  const told = [1, 2, 3, 4].flatMap((tick) => plant.engine.tick(24_000 + 2_000 * tick));
+  expect(told.map(({ window, group, values }) => [window, group["machine"], values["count"]])).toEqual([
+    ["away", "n", 2],
+  ]);
 });
 
 test("a window that takes what is late for longer than those before begins where their panes are all there", () => {

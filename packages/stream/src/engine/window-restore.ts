@@ -29,6 +29,14 @@ interface OpenWindow {
   readonly isMissed: boolean;
 }
 
+/** Panes of which windows may not have been made. */
+interface MissedPanes {
+  /** To ask for next. */
+  readonly range: StateRange;
+  /** By group, the start of the last pane that was looked at: windows that it is in have been made. */
+  readonly lastOf: Map<string, EventTimeMs>;
+}
+
 /**
  * Takes up the stored state, into a new engine. Of windows that are open there may be very many, nearly all of which only wait for
  * an agent: the newest are taken up at once, the others some with each tick. Until then they are in the store only, as those are
@@ -40,8 +48,7 @@ export class WindowRestore {
   #waiting: OpenWindow[] = [];
   /** Tracks with more markers, and the range to ask for next. */
   readonly #later = new Map<WindowTrack, StateRange>();
-  /** Tracks that have missed windows, and the range of panes to ask for next. */
-  readonly #missed = new Map<GridTrack, StateRange>();
+  readonly #missed = new Map<GridTrack, MissedPanes>();
   readonly #keys = new Set<string>();
   /** By window, as in keys, be it there by now or not. */
   readonly #finalToMs = new Map<string, EventTimeMs>();
@@ -84,18 +91,17 @@ export class WindowRestore {
 
   /** Some of what is left of the markers, of one window after another, then of what windows have missed; for `takeLater`. */
   laterRanges(): StateRange[] {
-    return [...this.#later.values(), ...this.#missed.values()].slice(0, 1);
+    return [...this.#later.values(), ...Array.from(this.#missed.values(), ({ range }) => range)].slice(0, 1);
   }
 
   /** True where the range is one of `laterRanges`: these are its entries. */
   takeLater(range: StateRange, entries: readonly StateEntry[]): boolean {
-    const isAsked = ([, asked]: readonly [unknown, StateRange]) => asked === range;
-    const missing = [...this.#missed].find(isAsked)?.[0];
+    const missing = [...this.#missed].find(([, missed]) => missed.range === range);
     if (missing !== undefined) {
-      this.#makeUpFor(missing, range, entries);
+      this.#makeUpFor(...missing, entries);
       return true;
     }
-    const track = [...this.#later].find(isAsked)?.[0];
+    const track = [...this.#later].find(([, asked]) => asked === range)?.[0];
     if (track === undefined) return false;
     this.#goOn(track, entries);
     for (const { key, bytes } of entries) {
@@ -166,7 +172,9 @@ export class WindowRestore {
         continue;
       }
       if (isMissed) {
-        this.#memory.touch(record, marker.openedAtMs);
+        // Of the start that a tick had no room for some are final before the others.
+        if (record.state === "final") this.#memory.leave(record);
+        else this.#memory.touch(record, marker.openedAtMs);
         record.hasPanes = true;
         continue;
       }
@@ -212,23 +220,26 @@ export class WindowRestore {
     if (missedFromMs === null || !(track instanceof GridTrack)) return;
     const fromMs = Math.max(missedFromMs, track.finalToMs, track.keptBeforeMs);
     const range = stateRange("p", view.key, view.paneStartOf(fromMs), view.residentFromMs);
-    this.#missed.set(track, { ...range, limit: this.#atOnce });
+    this.#missed.set(track, { range: { ...range, limit: this.#atOnce }, lastOf: new Map() });
   }
 
   /** Windows over these panes are open, as if the panes had just come; those that are final or kept are not looked at. */
-  #makeUpFor(track: GridTrack, range: StateRange, entries: readonly StateEntry[]): void {
-    const seen = new Set<string>();
-    let lastKey = "";
+  #makeUpFor(track: GridTrack, { range, lastOf }: MissedPanes, entries: readonly StateEntry[]): void {
+    const fromMs = track.missedFromMs ?? Infinity;
+    let left = this.#atOnce;
+    let passedCount = 0;
     for (const { key } of entries) {
-      if (key > lastKey) lastKey = key;
+      if (left <= 0) break;
+      passedCount++;
       const parts = parseStateKey(key);
       if (parts === null) continue;
       const { startMs: paneMs, group } = parts;
+      const lastMs = lastOf.get(group) ?? -Infinity;
+      lastOf.set(group, paneMs);
       for (const startMs of track.startsOver(paneMs)) {
-        const window = `${startMs}|${group}`;
-        if (startMs < (track.missedFromMs ?? Infinity) || track.isClosed(startMs) || seen.has(window))
-          continue;
-        seen.add(window);
+        if (startMs <= lastMs) break;
+        if (startMs < fromMs || track.isClosed(startMs)) continue;
+        left--;
         this.#memory.addRecordNeeds(this.#keys, track, startMs, group);
         const endMs = track.grid.endOf(startMs);
         this.#memory.addPaneNeeds(this.#keys, track.view, track.panesOf(startMs, endMs), group);
@@ -236,9 +247,10 @@ export class WindowRestore {
         this.#waiting.push({ track, startMs, endMs, group, marker, isMissed: true });
       }
     }
-    if (entries.length >= (range.limit ?? Infinity))
-      this.#missed.set(track, { ...range, from: `${lastKey}\0` });
-    else {
+    if (passedCount < entries.length || entries.length >= (range.limit ?? Infinity)) {
+      const from = `${entries[passedCount - 1].key}\0`;
+      this.#missed.set(track, { range: { ...range, from }, lastOf });
+    } else {
       this.#missed.delete(track);
       missesNothing(this.#memory, track);
     }
