@@ -132,6 +132,7 @@ export class SinkRunner<Item> {
     this.#stopped.resolve();
     const timer = clock.after(FLUSH_MS_MAX, () => target.close());
     await this.#running;
+    await this.#marking;
     timer.cancel();
     this.#steady?.cancel();
     this.#state = "stopped";

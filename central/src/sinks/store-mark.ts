@@ -16,6 +16,7 @@ export class StoreMark implements SinkMark {
   readonly #store: Store;
   readonly #sink: string;
   readonly #place: string;
+  #writtenMs = -Infinity;
 
   /** @param place where the sink writes, and what of. */
   constructor(store: Store, sink: string, place: string) {
@@ -27,13 +28,16 @@ export class StoreMark implements SinkMark {
   async read(): Promise<number | null> {
     const bytes = await this.#store.get(CENTRAL_KEYS.sinkMark(this.#sink));
     const found = bytes === undefined ? null : MARK.read(bytes);
-    return found === null || found.place !== this.#place || found.changedAtMs < 0 ? null : found.changedAtMs;
+    if (found === null || found.place !== this.#place || found.changedAtMs < 0) return null;
+    this.#writtenMs = found.changedAtMs;
+    return found.changedAtMs;
   }
 
   async write(changedAtMs: number | null): Promise<void> {
     const record = { place: this.#place, changedAtMs: changedAtMs ?? -1 };
-    // One that is forgotten must stay so; one that is lost comes with the next commit of anything.
-    const isSync = changedAtMs === null;
+    // One that is forgotten or taken back must stay so; one that is lost comes with the next commit of anything.
+    const isSync = changedAtMs === null || changedAtMs < this.#writtenMs;
     await this.#store.commit([MARK.put(CENTRAL_KEYS.sinkMark(this.#sink), record)], { isSync });
+    this.#writtenMs = changedAtMs ?? -Infinity;
   }
 }
