@@ -30,4 +30,6 @@ export interface KafkaProducerOptions {
   readonly patienceMs?: number;
   /** Told, at each failed try, why it waits. */
   readonly onTrouble?: (reason: string) => void;
+  /** Of a try that nobody has answered for so long it is told, too, once, and waits on. Absent: when it has failed, minutes later. */
+  readonly silenceMs?: number;
 }

@@ -25,6 +25,7 @@ function trying(
     isClosed: () => isClosed,
     isHopeless: () => options.isHopeless ?? false,
     onTrouble: (reason) => troubles.push(reason),
+    silenceMs: undefined,
   }).then(
     (answer) => (outcome = answer),
     (error: Error) => (outcome = error.message),
@@ -40,6 +41,36 @@ test("it is tried until it succeeds, at most two seconds apart, and says why it 
   const gaps = attemptsMs.slice(1).map((atMs, index) => atMs - attemptsMs[index]);
   expect(Math.max(...gaps)).toBeLessThanOrEqual(2_000);
   expect(Math.max(...gaps)).toBeGreaterThan(1_000);
+});
+
+test("a try that nobody answers is told of before it is over, once; one that is answered soon is not", async () => {
+  const time = new SimulatedTime(0);
+  const clock = time.clock();
+  const troubles: (readonly [number, string])[] = [];
+  const answersMs = [9_000, 150_000, 9_000];
+  const done = retried(
+    async () => {
+      const answerMs = answersMs.shift() ?? 0;
+      await new Promise<void>((resolve) => clock.after(answerMs, resolve));
+      if (answersMs.length > 0) throw new Error("away");
+    },
+    {
+      clock,
+      random: new SeededRandom(3),
+      patienceMs: Number.POSITIVE_INFINITY,
+      isClosed: () => false,
+      isHopeless: () => false,
+      onTrouble: (reason) => troubles.push([Math.floor(clock.monotonicMs() / 1_000), reason]),
+      silenceMs: 10_000,
+    },
+  );
+  await time.run(300_000);
+  await done;
+  expect(troubles).toEqual([
+    [9, "away"],
+    [19, "no answer for 10 s; waiting for it"],
+    [159, "away"],
+  ]);
 });
 
 test("no patience is one try, and what is hopeless is not tried again", async () => {

@@ -13,18 +13,26 @@ export async function retried<Outcome>(
     readonly isClosed: () => boolean;
     readonly isHopeless: (error: unknown) => boolean;
     readonly onTrouble: ((reason: string) => void) | undefined;
+    /** Once an attempt has gone on for so long, it is trouble, too: it ends by itself. Undefined: never. */
+    readonly silenceMs: number | undefined;
   },
 ): Promise<Outcome> {
-  const { clock, random, patienceMs, isClosed, isHopeless, onTrouble } = options;
+  const { clock, random, patienceMs, isClosed, isHopeless, onTrouble, silenceMs } = options;
   const backoff = createBackoff({ random, firstMs: FIRST_MS, maxMs: MAX_MS });
   const startMs = clock.monotonicMs();
   for (;;) {
+    const silence =
+      silenceMs === undefined
+        ? null
+        : clock.after(silenceMs, () => onTrouble?.(`no answer for ${silenceMs / 1_000} s; waiting for it`));
     try {
       return await attempt();
     } catch (error) {
       const isOver = clock.monotonicMs() - startMs >= patienceMs;
       if (isClosed() || isOver || isHopeless(error)) throw error;
       onTrouble?.(reasonOf(error));
+    } finally {
+      silence?.cancel();
     }
     await new Promise<void>((resolve) => clock.after(backoff.nextMs(), resolve));
   }

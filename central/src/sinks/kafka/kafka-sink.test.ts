@@ -12,6 +12,8 @@ class Cluster {
   readonly sends: { readonly producer: number; readonly records: readonly KafkaSentRecord[] }[] = [];
   readonly closed: number[] = [];
   producers = 0;
+  /** What the last producer was told. */
+  silenceMs: number | undefined;
   /** Of the next sends. */
   failure: Error | null = null;
   /** Records that are larger are refused. */
@@ -22,7 +24,10 @@ class Cluster {
   client(): KafkaClient {
     return {
       admin: () => this.#admin(),
-      producer: (options) => this.#producer((reason) => options?.onTrouble?.(reason)),
+      producer: (options) => {
+        this.silenceMs = options?.silenceMs;
+        return this.#producer((reason) => options?.onTrouble?.(reason));
+      },
       consumer: () => {
         throw new Error("a sink does not read");
       },
@@ -178,6 +183,8 @@ test("a write says why it waits; one to a topic that was deleted ends, to be mad
   cluster.topic = null;
   await expect(writing).rejects.toMatchObject({ code: "kafka_sink" });
   expect(troubles).toEqual(["cannot write to topic windows of k1:9092: brokers are away"]);
+  // Brokers that hang are away, too, long before a request to them is given up.
+  expect(cluster.silenceMs).toBe(10_000);
   cluster.isAway = false;
   expect(await sink.open()).toEqual({ holdsAll: false });
   await write("b");

@@ -9,6 +9,8 @@ const CLEANUP_POLICY = "compact,delete";
 /** A topic that was just made is not known to every broker yet. */
 const NEW_TOPIC_TRIES = 20;
 const NEW_TOPIC_WAIT_MS = 250;
+/** A request that nobody answers is repeated minutes later; after so long it is said. */
+const SILENCE_MS = 10_000;
 /** Of values in one request: all of a partition's are one batch there, which brokers take up to 1 MiB of. */
 const REQUEST_BYTES_MAX = 524_288;
 /** A topic that takes no record of so many bytes is to be set right: Kafka's own limit is 1 MiB with all that belongs to it. */
@@ -160,7 +162,10 @@ export class KafkaSink<Item> implements SinkTarget<Item> {
   async #connect(): Promise<KafkaProducer> {
     const { client, topic } = this.#options;
     if (this.#isClosed) throw new Error("central stops");
-    this.#producer ??= client.producer({ onTrouble: (reason) => this.#waits(reason) });
+    this.#producer ??= client.producer({
+      onTrouble: (reason) => this.#waits(reason),
+      silenceMs: SILENCE_MS,
+    });
     const producer = this.#producer;
     if (!this.#isConnected) await producer.connect([topic.topic]);
     this.#isConnected = true;

@@ -23,13 +23,20 @@ export function kafkajsClient(library: typeof kafkajs, connection: KafkaConnecti
 
   return {
     /** `acks=all`, not idempotent: its idempotent producer loses its numbers at reconnects. One request at a time keeps the order. */
-    producer: ({ patienceMs = Number.POSITIVE_INFINITY, onTrouble } = {}) => {
+    producer: ({ patienceMs = Number.POSITIVE_INFINITY, onTrouble, silenceMs } = {}) => {
       const createPartitioner = library.Partitioners.DefaultPartitioner;
       const sending = { createPartitioner, allowAutoTopicCreation: false, maxInFlightRequests: 1 };
       const producer = kafka.producer(sending);
       let isClosed = false;
       const isHopeless = (error: unknown) => /sasl|authenti|too large/i.test(reasonOf(error));
-      const trying = { clock: systemClock, random: systemRandom, patienceMs, isHopeless, onTrouble };
+      const trying = {
+        clock: systemClock,
+        random: systemRandom,
+        patienceMs,
+        isHopeless,
+        onTrouble,
+        silenceMs,
+      };
       return {
         connect: async (topics) => {
           await producer.connect();

@@ -141,6 +141,7 @@ export class BulkProducer implements KafkaProducer {
       isClosed: () => this.#isClosed,
       isHopeless,
       onTrouble: this.#options.onTrouble,
+      silenceMs: this.#options.silenceMs,
     });
   }
 

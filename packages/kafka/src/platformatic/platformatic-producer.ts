@@ -84,6 +84,7 @@ export class PlatformaticProducer implements KafkaProducer {
         // After a failure the library comes as another producer.
         isHopeless,
         onTrouble: this.#options.onTrouble,
+        silenceMs: this.#options.silenceMs,
       });
     } catch (error) {
       const topics = [...new Set(records.map(({ topic }) => topic))];
