@@ -2,6 +2,8 @@
 import http from "node:http";
 import net from "node:net";
 import type { AddressInfo } from "node:net";
+import tls from "node:tls";
+import { TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import * as kafka from "@platformatic/kafka";
 import type { KafkaConnection } from "../kafka-connection.ts";
@@ -43,6 +45,17 @@ test.each([
   expect(reason).toContain(broker);
   expect(reason).toContain(says);
   expect(reason).toContain("compare");
+});
+
+test("a certificate of an authority that is not ours, or of none that the system has: which setting names it", async () => {
+  const { agentCertificate, serverCertificate: cert, serverKey: key } = TEST_CERTIFICATES;
+  for (const ca of [null, agentCertificate]) {
+    const settings = { tls: { ...TLS, ca } };
+    const { broker, reason } = await reasonAt(tls.createServer({ cert, key }), settings);
+    expect(reason).toBe(
+      `the certificate at ${broker} is of no authority that is trusted here: let tls.ca name the file of the brokers' CA`,
+    );
+  }
 });
 
 test("a login where the listener takes none, or not this way: which address, and what to set", () => {
