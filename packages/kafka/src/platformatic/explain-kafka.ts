@@ -9,6 +9,7 @@ const NO_TLS = /before secure TLS connection|wrong version number|packet length 
 const UNTRUSTED =
   /UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?)|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT/;
 /** As the client library says it. */
+const TIMED_OUT = "Request timed out";
 const CLOSED = /^Connection closed/;
 
 /** What a person can do comes first. `brokers`: as they are configured. */
@@ -36,6 +37,8 @@ export function explainKafka(error: unknown, topics: readonly string[], brokers:
   if (NO_TLS.test(reason)) return `there is no TLS at ${asked}: compare tls with the brokers' listeners`;
   if (UNTRUSTED.test(deepest.code ?? ""))
     return `the certificate at ${asked} is of no authority that is trusted here: let tls.ca name the file of the brokers' CA`;
+  if (reason === TIMED_OUT || has("message", TIMED_OUT))
+    return `no answer in time from ${asked}: a broker hangs, or the way to it does`;
   // A broker that ends does so, too.
   if (CLOSED.test(reason))
     return `the connection to ${asked} was closed; where that goes on it is no Kafka listener, or one that wants TLS or a login: compare the address, tls and sasl with the brokers' listeners`;

@@ -4,8 +4,8 @@ import { Consumer } from "@platformatic/kafka";
 import type { KafkaConnection } from "../kafka-connection.ts";
 import type { KafkaPartition } from "../kafka-partition.ts";
 import { clientCloser } from "./client-closer.ts";
+import type { ClientFailures } from "./client-failures.ts";
 import { connectionOptions } from "./connection-options.ts";
-import { explainKafka } from "./explain-kafka.ts";
 import type { Membership } from "./membership.ts";
 
 export interface GroupMemberOptions {
@@ -19,6 +19,7 @@ export interface GroupMemberOptions {
   /** At each join. `isNew`: as a new member, so that others may have had these partitions since. */
   readonly onAssigned: (partitions: readonly KafkaPartition[], isNew: boolean) => void;
   readonly onTrouble: (reason: string) => void;
+  readonly failures: ClientFailures;
 }
 
 const LOOK_MS = 500;
@@ -42,7 +43,7 @@ export class GroupMember implements Membership {
 
   constructor(options: GroupMemberOptions) {
     this.#options = options;
-    const { clock, connection, group, topics } = options;
+    const { clock, connection, failures, group, topics } = options;
     this.#consumer = new Consumer({
       ...connectionOptions(connection),
       groupId: group,
@@ -51,10 +52,9 @@ export class GroupMember implements Membership {
       retryDelay: 200,
     });
     this.#close = clientCloser(this.#consumer, (client) => client.close(true));
+    failures.watch(this.#consumer);
     for (const topic of topics) this.#consumer.topics.track(topic);
-    this.#consumer.on("error", (error: Error) =>
-      options.onTrouble(explainKafka(error, topics, connection.brokers)),
-    );
+    this.#consumer.on("error", (error: Error) => options.onTrouble(failures.explain(error)));
     this.#consumer.on("consumer:group:join", () => this.#joined());
     this.#activeAtMs = clock.monotonicMs();
     this.#lookedAtMs = clock.monotonicMs();
@@ -105,7 +105,7 @@ export class GroupMember implements Membership {
   async #join(): Promise<void> {
     if (this.#isJoining) return;
     this.#isJoining = true;
-    const { clock, connection, random, sessionMs, topics, onTrouble } = this.#options;
+    const { clock, failures, random, sessionMs, onTrouble } = this.#options;
     const backoff = createBackoff({ random, firstMs: 200, maxMs: RETRY_MAX_MS });
     while (!this.#isClosed) {
       try {
@@ -117,7 +117,7 @@ export class GroupMember implements Membership {
         break;
       } catch (error) {
         if (this.#isClosed) break;
-        onTrouble(explainKafka(error, topics, connection.brokers));
+        onTrouble(failures.explain(error));
         this.#consumer.clearMetadata();
       }
       await new Promise<void>((resolve) => clock.after(backoff.nextMs(), resolve));

@@ -4,7 +4,6 @@ import { Admin } from "@platformatic/kafka";
 import type { KafkaPartition } from "../kafka-partition.ts";
 import { clientCloser } from "./client-closer.ts";
 import { connectionOptions } from "./connection-options.ts";
-import { explainKafka } from "./explain-kafka.ts";
 import type { GroupMemberOptions } from "./group-member.ts";
 import type { Membership } from "./membership.ts";
 
@@ -30,11 +29,12 @@ export class LoneReader implements Membership {
     this.#random = options.random;
     this.#admin = new Admin({ ...connectionOptions(options.connection), retries: 1, retryDelay: 200 });
     this.#close = clientCloser(this.#admin, (client) => client.close());
+    options.failures.watch(this.#admin);
     this.#admin.on("error", () => undefined);
   }
 
   start(): void {
-    const { connection, topics, partitionsEveryMs, onAssigned, onTrouble } = this.#options;
+    const { failures, partitionsEveryMs, onAssigned, onTrouble } = this.#options;
     const backoff = createBackoff({ random: this.#random, firstMs: 100, maxMs: RETRY_MAX_MS });
     const look = async () => {
       try {
@@ -44,7 +44,7 @@ export class LoneReader implements Membership {
         if (!this.#isClosed && partitions.length > this.#count) onAssigned(partitions, false);
         this.#count = Math.max(this.#count, partitions.length);
       } catch (error) {
-        if (!this.#isClosed) onTrouble(explainKafka(error, topics, connection.brokers));
+        if (!this.#isClosed) onTrouble(failures.explain(error));
       }
       if (this.#isClosed) return;
       const delayMs = this.#count === 0 ? backoff.nextMs() : partitionsEveryMs;

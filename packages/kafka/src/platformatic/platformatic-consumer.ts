@@ -16,8 +16,8 @@ import {
   type KafkaRange,
 } from "../kafka-partition.ts";
 import { clientCloser } from "./client-closer.ts";
+import { ClientFailures } from "./client-failures.ts";
 import { connectionOptions } from "./connection-options.ts";
-import { explainKafka } from "./explain-kafka.ts";
 import { GroupMember } from "./group-member.ts";
 import { LoneReader } from "./lone-reader.ts";
 import type { Membership } from "./membership.ts";
@@ -43,7 +43,7 @@ const UNREADABLE_FETCHES_MAX = 5;
  */
 export class PlatformaticConsumer implements KafkaConsumer {
   readonly #options: KafkaConsumerOptions;
-  readonly #brokers: readonly string[];
+  readonly #clientFailures: ClientFailures;
   readonly #clock: Clock;
   readonly #reader: Consumer;
   readonly #close: () => Promise<void>;
@@ -70,7 +70,6 @@ export class PlatformaticConsumer implements KafkaConsumer {
     { clock, random }: { readonly clock: Clock; readonly random: Random },
   ) {
     this.#options = options;
-    this.#brokers = connection.brokers;
     this.#clock = clock;
     this.#fetchBytesMax = options.fetchBytesMax ?? FETCH_BYTES_MAX;
     this.#backoff = createBackoff({ random, firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS });
@@ -84,6 +83,8 @@ export class PlatformaticConsumer implements KafkaConsumer {
       retries: 0,
     });
     this.#close = clientCloser(this.#reader, (client) => client.close(true));
+    this.#clientFailures = new ClientFailures({ topics, brokers: connection.brokers, clock });
+    this.#clientFailures.watch(this.#reader);
     for (const topic of topics) this.#reader.topics.track(topic);
     this.#reader.on("error", () => undefined);
     const member = {
@@ -95,6 +96,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
       onAssigned: (partitions: readonly KafkaPartition[], isNew: boolean) =>
         void this.#assign(partitions, isNew),
       onTrouble: (reason: string) => options.onTrouble?.(reason),
+      failures: this.#clientFailures,
     };
     this.#member = group === null ? new LoneReader(member) : new GroupMember({ ...member, group, sessionMs });
     this.#member.start();
@@ -147,7 +149,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
     try {
       await this.#member.commit(offsets);
     } catch (error) {
-      throw new Error(explainKafka(error, this.#options.topics, this.#brokers), { cause: error });
+      throw new Error(this.#clientFailures.explain(error), { cause: error });
     }
   }
 
@@ -171,7 +173,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
         })),
       );
     } catch (error) {
-      throw new Error(explainKafka(error, topics, this.#brokers), { cause: error });
+      throw new Error(this.#clientFailures.explain(error), { cause: error });
     }
   }
 
@@ -366,7 +368,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
   /** It is no matter of the other partitions. */
   #refused(position: KafkaPosition, refusal: Error): void {
     this.#reader.clearMetadata();
-    this.#rest(position, null, explainKafka(refusal, this.#options.topics, this.#brokers));
+    this.#rest(position, null, this.#clientFailures.explain(refusal));
   }
 
   /** Fetched again some times; then it is skipped, as what is gone. */
@@ -419,7 +421,7 @@ export class PlatformaticConsumer implements KafkaConsumer {
 
   async #wait(error: unknown): Promise<void> {
     if (this.#isClosed) return;
-    this.#options.onTrouble?.(explainKafka(error, this.#options.topics, this.#brokers));
+    this.#options.onTrouble?.(this.#clientFailures.explain(error));
     this.#reader.clearMetadata();
     await new Promise<void>((resolve) => this.#clock.after(this.#backoff.nextMs(), resolve));
   }
