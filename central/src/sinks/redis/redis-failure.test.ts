@@ -37,6 +37,12 @@ test.each([
   expect(redisFailure(replied(message), "redis://r:6379").code).toBe(code);
 });
 
+test("a Redis that takes no more clients cannot be reached, and its limit is named", () => {
+  const failure = redisFailure(replied("ERR max number of clients reached"), "redis://r:6379");
+  expect(failure.code).toBe("redis_unreachable");
+  expect(failure.message).toContain("maxclients");
+});
+
 test("what is no answer is the way there", () => {
   expect(redisFailure(new Error("connect ECONNREFUSED"), "redis://r:6379").code).toBe("redis_unreachable");
   expect(redisFailure(replied("MILLRACE_FENCED 1767607200"), "redis://r:6379").message).toContain(

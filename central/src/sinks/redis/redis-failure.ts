@@ -27,6 +27,15 @@ export function redisFailure(error: unknown, url: string): MillraceError {
   }
   if (/invalid password|without any password configured/i.test(reason))
     return new MillraceError("redis_refused", { url, reason }, because);
+  if (/max number of clients/i.test(reason))
+    return new MillraceError(
+      "redis_unreachable",
+      {
+        url,
+        reason: "it has as many clients as it takes; raise its maxclients, or see who holds connections",
+      },
+      because,
+    );
   const isAnswer = error instanceof Error && error.name === "ReplyError";
   return new MillraceError(isAnswer ? "redis_rejected" : "redis_unreachable", { url, reason }, because);
 }
