@@ -1,4 +1,4 @@
-import { reasonOf, systemClock, systemRandom } from "@millrace/runtime";
+import { reasonOf, systemClock as clock, systemRandom as random } from "@millrace/runtime";
 import type * as kafkajs from "kafkajs";
 import type { KafkaClient } from "../kafka-client.ts";
 import type { KafkaConnection } from "../kafka-connection.ts";
@@ -29,14 +29,7 @@ export function kafkajsClient(library: typeof kafkajs, connection: KafkaConnecti
       const producer = kafka.producer(sending);
       let isClosed = false;
       const isHopeless = (error: unknown) => /sasl|authenti|too large/i.test(reasonOf(error));
-      const trying = {
-        clock: systemClock,
-        random: systemRandom,
-        patienceMs,
-        isHopeless,
-        onTrouble,
-        silenceMs,
-      };
+      const trying = { clock, random, patienceMs, isHopeless, onTrouble, silenceMs };
       return {
         connect: async (topics) => {
           await producer.connect();
