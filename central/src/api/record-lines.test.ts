@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { recordLines, REQUEST_RECORDS_MAX } from "./record-lines.ts";
 
-const cut = (body: string) => {
-  const found = recordLines(new TextEncoder().encode(body));
+const cut = (body: string, contentType?: string) => {
+  const found = recordLines(new TextEncoder().encode(body), contentType);
   if ("problem" in found) return found.problem;
   const { values, places, placeName } = found;
   return { records: values.map((value) => new TextDecoder().decode(value).trim()), places, placeName };
@@ -46,6 +46,32 @@ test("empty lines count as lines and are no records; a wrong line is one record'
   });
   expect(cut("")).toMatchObject({ records: [] });
   expect(cut("[]")).toMatchObject({ records: [] });
+});
+
+test("an array in the first of several lines is one record's matter, as in any other", () => {
+  for (const first of ["[1]", "[]", ' [{"a":1},2] ', "[1] x"])
+    expect(cut(`${first}\n{"a":1}\n{"a":2}\n`)).toEqual({
+      records: [first.trim(), '{"a":1}', '{"a":2}'],
+      places: [1, 2, 3],
+      placeName: "line",
+    });
+  expect(cut('[1]\n\n{"a":1}')).toMatchObject({ records: ["[1]", '{"a":1}'], places: [1, 3] });
+  expect(cut("[1]\n\n")).toMatchObject({ records: ["1"], placeName: "index" });
+  expect(cut('[1,\n2]\n{"a":1}')).toBe("something stands behind the array");
+});
+
+test("where the type says lines they are lines, whatever the first one is", () => {
+  for (const type of [
+    "application/x-ndjson",
+    "application/ndjson; charset=utf-8",
+    "Application/JSONL",
+    "application/x-jsonlines",
+  ]) {
+    expect(cut('["a\n{"a":1}', type)).toMatchObject({ records: ['["a', '{"a":1}'], places: [1, 2] });
+    expect(cut("[1,2]", type)).toMatchObject({ records: ["[1,2]"], placeName: "line" });
+    expect(cut('{\n"a":1}', type)).toMatchObject({ records: ["{", '"a":1}'] });
+  }
+  expect(cut("[1,2]", "application/jsonlink")).toMatchObject({ placeName: "index" });
 });
 
 test("an array that is none is refused whole", () => {

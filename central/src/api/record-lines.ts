@@ -25,17 +25,22 @@ const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const TOO_MANY = { problem: `more than ${REQUEST_RECORDS_MAX} records; send fewer at once` };
 
+/** What senders call lines of JSON: no name is registered. */
+const LINES_TYPE = /^application\/(x-)?(ndjson|jsonl|jsonlines|json-lines)\s*(;|$)/i;
+
 /**
- * Cuts a body into records: the elements of an array, one object over several lines where nothing else follows, else a record
- * a line. What they hold is not looked at: a wrong one is one record's matter.
+ * Cuts a body into records: a record a line where its type says lines; else the elements of an array, one object over several lines
+ * where nothing else follows, or lines. An array in the first of several lines is a line too. What they hold is not looked at: a wrong
+ * one is one record's matter.
  */
-export function recordLines(posted: Uint8Array): RecordLines | NoRecordLines {
+export function recordLines(posted: Uint8Array, contentType = ""): RecordLines | NoRecordLines {
   // RFC 8259, 8.1: who reads JSON may ignore the mark that some programs write before it.
   const body = BYTE_ORDER_MARK.every((byte, at) => posted[at] === byte)
     ? posted.subarray(BYTE_ORDER_MARK.length)
     : posted;
+  if (LINES_TYPE.test(contentType)) return lines(body);
   const start = skipSpace(body, 0);
-  if (body[start] === OPEN_ARRAY) return elements(body, start + 1);
+  if (body[start] === OPEN_ARRAY) return elements(body, start);
   if (body[start] === OPEN) {
     const end = endOfValue(body, start);
     if (end >= 0 && skipSpace(body, end) === body.length)
@@ -62,24 +67,32 @@ function lines(body: Uint8Array): RecordLines | NoRecordLines {
   return { values, places, placeName: "line" };
 }
 
-function elements(body: Uint8Array, from: number): RecordLines | NoRecordLines {
+function elements(body: Uint8Array, start: number): RecordLines | NoRecordLines {
   const values: Uint8Array[] = [];
-  let at = skipSpace(body, from);
-  if (body[at] === CLOSE_ARRAY) return ended(body, at, values);
+  let at = skipSpace(body, start + 1);
+  if (body[at] === CLOSE_ARRAY) return ended(body, { start, end: at + 1 }, values);
   for (;;) {
     const end = endOfValue(body, at);
     if (end < 0) return { problem: `the array does not end: element ${values.length} is cut off` };
     if (values.length >= REQUEST_RECORDS_MAX) return TOO_MANY;
     values.push(body.subarray(at, end));
     at = skipSpace(body, end);
-    if (body[at] === CLOSE_ARRAY) return ended(body, at, values);
+    if (body[at] === CLOSE_ARRAY) return ended(body, { start, end: at + 1 }, values);
     if (body[at] !== COMMA) return { problem: `no comma behind element ${values.length - 1} of the array` };
     at = skipSpace(body, at + 1);
   }
 }
 
-function ended(body: Uint8Array, at: number, values: readonly Uint8Array[]): RecordLines | NoRecordLines {
-  if (skipSpace(body, at + 1) < body.length) return { problem: "something stands behind the array" };
+function ended(
+  body: Uint8Array,
+  { start, end }: { readonly start: number; readonly end: number },
+  values: readonly Uint8Array[],
+): RecordLines | NoRecordLines {
+  if (skipSpace(body, end) < body.length) {
+    const lineEnd = body.indexOf(NEW_LINE, start);
+    if (end <= lineEnd && skipSpace(body, lineEnd) < body.length) return lines(body);
+    return { problem: "something stands behind the array" };
+  }
   return { values, places: [...values.keys()], placeName: "index" };
 }
 

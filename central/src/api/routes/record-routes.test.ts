@@ -149,6 +149,19 @@ test("lines of any type are taken as they are, and what was rejected or set asid
   expect(texts).toEqual(['{"id":1}', "{}", '{"id":"北京"}']);
 });
 
+test("lines whose first one is an array are all taken up, by their type or by what stands behind it", async () => {
+  const { target, post } = await listen();
+  for (const [type, first] of [
+    ["application/x-ndjson", "[1,"],
+    ["text/plain", "[1]"],
+  ]) {
+    const { status, answer } = await post(`${first}\n{"id":1}\n{"id":2}`, { "content-type": type });
+    expect(status).toBe(200);
+    expect(answer["rejected"]).toEqual([{ line: 2, reason: "no_id", detail: "it has no id" }]);
+  }
+  expect(target.batches.map(({ values }) => values.length)).toEqual([3, 3]);
+});
+
 test("of an array, by its place", async () => {
   const { post } = await listen();
   const { answer } = await post('[{"id":1},{},{"id":2}]', { "content-type": "application/json" });

@@ -38,8 +38,8 @@ export function addRecordRoutes(app: FastifyInstance, target: RecordTarget): voi
       },
       async (request, reply) => {
         const { stream } = request.params;
-        const { body } = request;
-        const found = recordLines(body instanceof Uint8Array ? body : NOTHING);
+        const { body, headers } = request;
+        const found = recordLines(body instanceof Uint8Array ? body : NOTHING, headers["content-type"]);
         if ("problem" in found) throw new ProblemError("bad_request", found.problem);
         const { values, places, placeName } = found;
         const batch = { partition: 0, values, offsets: null, nextOffset: null, isAtEnd: true };
