@@ -57,7 +57,7 @@ export function parseQuery(query: unknown): Map<string, string> {
 export function parseLimit(text: string | undefined, otherwise: number, max: number): number {
   if (text === undefined) return otherwise;
   const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > max) {
+  if (!/^\d+$/.test(text) || limit < 1 || limit > max) {
     throw new ProblemError("bad_request", `limit=${text} is not a whole number from 1 to ${max}`);
   }
   return limit;
