@@ -2,7 +2,16 @@
 import { spawn } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -199,6 +208,11 @@ test("with users and tokens the API wants one of them; the commands on this mach
   const backup = join(folder, "central.backup");
   const nowhere = await run("backup", join(folder, "away", "central.backup"), "--config", config);
   expect([nowhere.code, nowhere.err]).toEqual([1, expect.stringContaining("backup_folder_missing")]);
+  symlinkSync(join(folder, "data", "store"), join(folder, "linked"));
+  for (const within of ["data/central.backup", "data/store/central.backup", "linked/central.backup"]) {
+    const refused = await run("backup", join(folder, within), "--config", config);
+    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("backup_in_data_folder")]);
+  }
   expect(await run("backup", backup, "--config", config)).toMatchObject({ code: 0, err: "" });
   expect(statSync(join(folder, "data", "api.token")).mode & 0o777).toBe(0o600);
   rmSync(join(folder, "data", "api.token"));

@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { loadCentralConfig } from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
 import { MillraceError, reasonOf, systemClock } from "@millrace/runtime";
@@ -25,6 +25,8 @@ export const BACKUP_COMMAND: Command = {
       throw new MillraceError("file_in_the_way", { path, advice: "name another file, or remove it" });
     const folder = dirname(path);
     if (!existsSync(folder)) throw new MillraceError("backup_folder_missing", { path, folder });
+    if (isIn(folder, config.dataFolder))
+      throw new MillraceError("backup_in_data_folder", { path, folder: config.dataFolder });
     const running = await new ApiClient(config).stream("/api/v1/backup");
     const { head, tail } =
       running === null
@@ -34,6 +36,13 @@ export const BACKUP_COMMAND: Command = {
     output.out(`${path}: ${tail.entries} entries of ${new Date(head.atMs).toISOString()}${lacks}\n`);
   },
 };
+
+/** By whatever name either is known. */
+function isIn(folder: string, dataFolder: string): boolean {
+  if (!existsSync(dataFolder)) return false;
+  const below = relative(realpathSync(dataFolder), realpathSync(folder));
+  return !isAbsolute(below) && below.split(sep)[0] !== "..";
+}
 
 /** Of a central that does not run. */
 async function writeFromFolder(storePath: string, path: string): Promise<CheckedBackup> {

@@ -102,6 +102,16 @@ export const ERROR_TABLE = {
     meaning:
       "Where a backup is to be written there is no folder; none is made, since a file system may not be mounted.",
   },
+  backup_in_data_folder: {
+    domain: "user",
+    retry: "never",
+    exitCode: 1,
+    message:
+      "cannot write backup {path}: it is in central's data folder ({folder}), which is central's alone",
+    wayOut: "name a file elsewhere, best on another machine's disk; `data` in central.yaml is the folder",
+    meaning:
+      "A backup would be among the store's own files: of no use where their disk is lost, and room that they need.",
+  },
   file_in_the_way: {
     domain: "user",
     retry: "never",
