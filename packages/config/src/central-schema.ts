@@ -50,7 +50,7 @@ const debeziumSchema = z.strictObject({
     .record(text(), wholeNumber(0, 1_000))
     .prefault({})
     .describe(
-      "Columns that come as a decimal's bytes (decimal.handling.mode precise), and their digits behind the point; where events have a schema it says so.",
+      "Columns that come as a decimal's bytes (decimal.handling.mode precise), and their digits behind the point; where events have a schema it says so. Not for columns in texts (mode string): what cannot be bytes as Debezium writes them, such as 27, is the number that it says, but 1200 can, and is read as bytes.",
     ),
   dates: z
     .array(text())

@@ -163,6 +163,13 @@ test("decimals of any size: what the bytes of their two's complement say", () =>
   ]);
 });
 
+test("a text that no encoder has written as bytes is no decimal's", () => {
+  for (const text of ["27", "1", "123456", "1200=", "27 =", "27==", "2 7=", "-12.5"])
+    expect(decimalText(text, 2)).toBeUndefined();
+  // Nobody can tell this one.
+  expect(decimalText("1200", 0)).toBe("-2659020");
+});
+
 test("of other databases: MySQL's binlog, and else the time, where what is read later is later", () => {
   const reader = new ChangeReader(spec("created_at", "us"), NO_TYPES);
   const at = (source: object) => {
