@@ -403,7 +403,9 @@ export class MessageApplier {
       const detail = `${tooLate} readings of metric ${rows.metric}, from the pane at ${tooLateFromMs} ms on, came after the lateness of every window`;
       this.#note(entry, "too_late", detail);
     }
-    const run = this.#state.lateRuns.note(agent, { taken: merged, tooLate }, moment.monotonicMs);
+    const keptToMs =
+      tooLateFromMs === null ? null : engine.keptToMsOf({ metric: rows.metric }, tooLateFromMs);
+    const run = this.#state.lateRuns.note(agent, { taken: merged, tooLate, keptToMs }, moment.monotonicMs);
     if (run !== null) this.#raiseRefused(agent, { message: run.message, readings: run.count, moment });
     if (future > 0) {
       const detail = `${future} readings of metric ${rows.metric} are in panes more than ${FUTURE_MS_MAX} ms ahead of the clock`;

@@ -20,6 +20,16 @@ test("so are records that are all set aside, with what to lengthen for them", ()
   expect(runs.note("orders/0", { taken: 0, tooLate: 100, setAside: 0 }, 2)?.message).toContain("too late");
 });
 
+test("where windows take nothing since the pipeline was changed it says so, and until when, and asks for no clock", () => {
+  const runs = new LateRuns();
+  const keptToMs = Date.parse("2026-11-28");
+  expect(runs.note("orders/0", { taken: 0, tooLate: 60, keptToMs: null }, 0)).toBeNull();
+  const message = runs.note("orders/0", { taken: 0, tooLate: 60, keptToMs }, 1)?.message;
+  expect(message).toMatch(/since the pipeline was changed .* before 2026-11-28T00:00:00.000Z .* backup/);
+  expect(message).not.toMatch(/clock|late\.allowed|old data/);
+  expect(runs.note("orders/0", { taken: 0, tooLate: 1, keptToMs: null }, 2)?.message).toContain("clock");
+});
+
 test("one that had a reading in a window within the last minute is not, however many are late", () => {
   const runs = new LateRuns();
   expect(runs.note("alpha-1", { taken: 1, tooLate: 500 }, 0)).toBeNull();

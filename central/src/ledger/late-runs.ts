@@ -12,30 +12,42 @@ export interface LateRun {
 interface Run {
   tooLate: number;
   setAside: number;
+  /** See `note`. */
+  keptToMs: number | null;
   /** When it last had a reading in a window; monotonic. */
   takenAtMs: number;
 }
 
 /**
- * Sources whose readings are all too late for every window, or records all older than the ids that are known: a replay of old data, or a
- * clock that is behind. In memory only.
+ * Sources whose readings are all too late for every window, or records all older than the ids that are known: a replay of old data, a
+ * clock that is behind, or a pipeline whose windows of now are not made yet. In memory only.
  */
 export class LateRuns {
   readonly #runs = new Map<string, Run>();
 
-  /** What came of a source. Returns how many in a row were in no window, and what to say, where that is to be told. */
+  /**
+   * What came of a source; `keptToMs`: before when its windows begin that take nothing since the pipeline was changed, where it is that
+   * which makes the last of them too late. Returns how many in a row were in no window, and what to say, where that is to be told.
+   */
   note(
     source: string,
     {
       taken,
       tooLate,
       setAside = 0,
-    }: { readonly taken: number; readonly tooLate: number; readonly setAside?: number },
+      keptToMs = null,
+    }: {
+      readonly taken: number;
+      readonly tooLate: number;
+      readonly setAside?: number;
+      readonly keptToMs?: number | null;
+    },
     monotonicMs: number,
   ): LateRun | null {
     if (taken + tooLate + setAside === 0) return null;
     let run = this.#runs.get(source);
-    if (run === undefined) this.#runs.set(source, (run = { tooLate: 0, setAside: 0, takenAtMs: -Infinity }));
+    if (run === undefined)
+      this.#runs.set(source, (run = { tooLate: 0, setAside: 0, keptToMs: null, takenAtMs: -Infinity }));
     if (taken > 0) {
       run.tooLate = 0;
       run.setAside = 0;
@@ -44,8 +56,11 @@ export class LateRuns {
     }
     run.tooLate += tooLate;
     run.setAside += setAside;
+    if (tooLate > 0) run.keptToMs = keptToMs;
     const count = run.tooLate + run.setAside;
     if (count < RUN_MIN || monotonicMs - run.takenAtMs < QUIET_MS) return null;
+    if (run.setAside <= run.tooLate && run.keptToMs !== null)
+      return { count, message: sinceChanged(source, run.keptToMs) };
     const [why, wayOut] =
       run.setAside > run.tooLate
         ? ["set aside: older than the ids that are known", "dedupe.horizon"]
@@ -53,4 +68,9 @@ export class LateRuns {
     const message = `all that comes of ${source} is ${why}, and in none; is it old data that is played again, or a clock that is behind? For data so old lengthen ${wayOut} before it comes`;
     return { count, message };
   }
+}
+
+function sinceChanged(source: string, keptToMs: number): string {
+  const time = new Date(keptToMs).toISOString();
+  return `all that comes of ${source} is in no window and not in the history: since the pipeline was changed no window that begins before ${time} takes anything, for the store does not have what was before as the windows of now need it. What is of then on is in windows again. To lose nothing the windows of before (the longer ones) have to stay beside the new ones from the change on until then: restore a backup of before the change where there is one`;
 }

@@ -49,15 +49,22 @@ export class RecordApplier {
       }
       await stage.load(batch, this.#store);
       const endedAt = stage.endedAt(batch);
+      const takes = engine.takerOf(stream);
+      const refused = { timeMs: NaN };
       const outcome = stage.take(batch, {
         ...moment,
         finalToMs: engine.finalToMsOf(stream),
-        takes: engine.takerOf(stream),
+        takes: (timeMs) => {
+          const isTaken = takes(timeMs);
+          if (!isTaken) refused.timeMs = timeMs;
+          return isTaken;
+        },
       });
       touched.add(stage);
       if (stage.futureInRow >= FUTURE_IN_ROW_MIN)
         this.#alarmFuture(partitionName(stream, batch.partition), stage.futureInRow, moment);
-      this.#noteLate(partitionName(stream, batch.partition), outcome, moment);
+      const keptToMs = engine.keptToMsOf({ stream }, refused.timeMs);
+      this.#noteLate(partitionName(stream, batch.partition), { ...outcome, keptToMs }, moment);
       if (stage.crowdedOutCount > 0)
         this.#alarmCrowded(stage, partitionName(stream, batch.partition), moment);
       if (stage.anewCount > 0)
@@ -94,7 +101,11 @@ export class RecordApplier {
     this.#raiseOnce(partition, { message, value }, moment);
   }
 
-  #noteLate(partition: string, outcome: RecordOutcome, moment: RecordMoment): void {
+  #noteLate(
+    partition: string,
+    outcome: RecordOutcome & { readonly keptToMs: number | null },
+    moment: RecordMoment,
+  ): void {
     const run = this.#state.lateRuns.note(partition, outcome, moment.monotonicMs);
     if (run !== null) this.#raiseOnce(partition, { message: run.message, value: run.count }, moment);
   }

@@ -13,6 +13,7 @@ const AMOUNT_10S = { ...AMOUNT_1M, name: "amount_10s", sizeMs: 10_000, slideMs: 
 const AMOUNT_OFFSET = { ...AMOUNT_1M, name: "amount_offset", offsetMs: 5_000 };
 const BOTH = { metrics: [{ ...AMOUNT, paneMs: 10_000 }], windows: [AMOUNT_10S, AMOUNT_1M] };
 const MINUTE = { metrics: [{ ...AMOUNT, paneMs: 60_000 }], windows: [AMOUNT_1M] };
+const FINE = { metrics: [{ ...AMOUNT, paneMs: 10_000 }], windows: [AMOUNT_10S] };
 const OFFSET = { metrics: [{ ...AMOUNT, paneMs: 5_000 }], windows: [AMOUNT_OFFSET] };
 const NONE = { metrics: [], windows: [] };
 const RULES_ALONE = { metrics: [{ ...AMOUNT, paneMs: null }], windows: [] };
@@ -58,6 +59,15 @@ class Plant {
       await this.time.run(5_000);
     }
     await this.post(80);
+  }
+
+  get alarms() {
+    return this.#central.alarms().map(({ rule, message }) => [rule, message]);
+  }
+
+  /** What the log's last line with a text had beside it. */
+  toldOf(text: string): unknown {
+    return this.log.lines.findLast(({ message }) => message.includes(text))?.fields;
   }
 
   get totals() {
@@ -132,6 +142,53 @@ test("records that no window takes since the pipeline was changed are too late, 
     [120, 2, "provisional", undefined],
     [130, 1, "provisional", undefined],
   ]);
+});
+
+test("windows that a finer one replaces take nothing until the longer one ends: the log and the alarm say so, and until when", async () => {
+  const plant = new Plant();
+  await plant.start(MINUTE);
+  await plant.fill();
+  await plant.restart(FINE);
+  const ended = new Date(START_MS + 120_000).toISOString();
+  expect(plant.toldOf("is lost to all windows")).toEqual({ metrics: [`amount to ${ended}`] });
+  await plant.post(...Array.from({ length: 100 }, () => 90));
+  expect(plant.totals).toMatchObject({ tooLate: 100 });
+  expect(plant.alarms).toEqual([
+    ["data_loss", expect.stringContaining(`changed no window that begins before ${ended}`)],
+  ]);
+});
+
+test("beside the longer window nothing is lost, be it taken out once it has ended; put back after something was refused it helps no more", async () => {
+  const plant = new Plant();
+  await plant.start(MINUTE);
+  await plant.fill();
+  await plant.restart(BOTH);
+  expect(plant.toldOf("is lost to all windows")).toBeUndefined();
+  await plant.post(90, 119);
+  expect(await plant.shown("amount_1m", 120)).toEqual([
+    [0, 60, "complete", undefined],
+    [60, 3, "provisional", undefined],
+  ]);
+  await plant.post(121, 131);
+  await plant.restart(FINE);
+  await plant.post(132, 141);
+  expect(plant.totals).toMatchObject({ received: 67, aggregated: 67, tooLate: 0 });
+  expect(await plant.shown("amount_10s", 180)).toEqual([
+    [120, 1, "provisional", undefined],
+    [130, 2, "provisional", undefined],
+    [140, 1, "provisional", undefined],
+  ]);
+  const other = new Plant();
+  await other.start(MINUTE);
+  await other.fill();
+  await other.restart(FINE);
+  await other.post(90);
+  await other.restart(BOTH);
+  expect(other.toldOf("is lost to all windows")).toEqual({
+    metrics: [`amount to ${new Date(START_MS + 120_000).toISOString()}`],
+  });
+  await other.post(91, 119);
+  expect(other.totals).toMatchObject({ tooLate: 3 });
 });
 
 test("records of a metric in no window are counted so, and once it is in one again none is made of their time", async () => {

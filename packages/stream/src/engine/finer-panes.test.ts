@@ -200,7 +200,7 @@ test("it says so for as long as its own panes are there, be those by other label
 test("a finer window that is added begins behind the panes of before, whose readings it cannot tell apart", () => {
   const plant = full(minute);
   plant.restart([fine, minute]);
-  expect(plant.engine.keptWindows).toEqual([{ window: "fine", toMs: 120_000 }]);
+  expect(plant.engine.keptWindows).toEqual([{ window: "fine", metric: "t", toMs: 120_000 }]);
   plant.engine.tick(83_000);
   expect(plant.read([3_000, 33_000, 90_000], 84_000)).toMatchObject({ merged: 3 });
   plant.read([121_000], 122_000);
@@ -231,6 +231,26 @@ test("where no window takes a reading any more it is too late", () => {
   plant.restart([fine]);
   expect(plant.read([3_000], 84_000)).toMatchObject({ merged: 0, tooLate: 1, tooLateFromMs: 0 });
   expect(plant.engine.tick(2 * LATENESS_MS)).toEqual([]);
+});
+
+test("until when no window takes anything is known, also where the longer window is put back once a reading was refused", () => {
+  const plant = full(minute);
+  const keptTo = (timeMs = Infinity) => plant.engine.keptToMsOf({ metric: "t" }, timeMs);
+  expect(keptTo()).toBeNull();
+  plant.restart([fine, minute]);
+  expect(keptTo()).toBeNull();
+  plant.restart([fine]);
+  expect([keptTo(), keptTo(90_000)]).toEqual([120_000, 120_000]);
+  expect(plant.engine.keptToMsOf({ metric: "other" }, 90_000)).toBeNull();
+  plant.read([84_000], 85_000);
+  plant.restart([{ ...minute, name: "anew" }, aligned("sliding", 60_000, 30_000)]);
+  expect(plant.engine.keptWindows).toEqual([
+    { window: "anew", metric: "t", toMs: 120_000 },
+    { window: "sliding", metric: "t", toMs: 120_000 },
+  ]);
+  expect([keptTo(), plant.read([86_000], 87_000).tooLate]).toEqual([120_000, 1]);
+  plant.engine.tick(2 * LATENESS_MS);
+  expect(keptTo(100_000)).toBeNull();
 });
 
 test("panes that get longer leave nothing behind: windows of their length go on exactly", () => {
@@ -278,7 +298,7 @@ test("panes are coarse up to the last of their own grouping, whichever of them i
   const plant = full(minute, byMachine);
   plant.read([130_000], 131_000, new Set(['["machine"]']));
   plant.restart([fine, minute, byMachine]);
-  expect(plant.engine.keptWindows).toEqual([{ window: "fine", toMs: 120_000 }]);
+  expect(plant.engine.keptWindows).toEqual([{ window: "fine", metric: "t", toMs: 120_000 }]);
 });
 
 test("a fine window of before that nobody had been shown is not there once its panes have been longer", () => {

@@ -49,6 +49,14 @@ export class GridTrack extends WindowTrack {
     return toMs;
   }
 
+  override get wholeFromMs(): EventTimeMs {
+    const { keptToMs, spec, grid } = this;
+    if (!Number.isFinite(keptToMs)) return keptToMs;
+    const [startMs] = grid.startsAt(keptToMs);
+    if (startMs === keptToMs) return startMs;
+    return spec.kind === "aligned" ? startMs + spec.slideMs : grid.endOf(startMs);
+  }
+
   override isKept(window: TimeRange): boolean {
     return window.startMs < this.keptBeforeMs || isStraddled(this.view.coarse, this.view.metric, window);
   }

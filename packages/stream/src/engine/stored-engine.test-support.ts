@@ -85,6 +85,10 @@ export class StoredEngine {
     return this.#engine.keptWindows;
   }
 
+  keptToMsOf(of: { readonly metric: string }, timeMs: number) {
+    return this.#engine.keptToMsOf(of, timeMs);
+  }
+
   get finalToMs(): number {
     return this.#engine.finalToMs;
   }

@@ -488,12 +488,25 @@ export class WindowEngine {
   }
 
   /** Windows of which some that are not final stay as they were, or are not there, for their panes do not have all of them; and up to when. */
-  get keptWindows(): { readonly window: string; readonly toMs: EventTimeMs }[] {
-    return [...this.#memory.tracks.values()].flatMap(({ spec, keptToMs, finalToMs, view }) =>
+  get keptWindows(): { readonly window: string; readonly metric: string; readonly toMs: EventTimeMs }[] {
+    return [...this.#memory.tracks.values()].flatMap(({ spec, keptToMs, wholeFromMs, finalToMs, view }) =>
       keptToMs > Math.max(finalToMs, view.residentFromMs - spec.latenessMs)
-        ? [{ window: spec.name, toMs: keptToMs }]
+        ? [{ window: spec.name, metric: spec.metric, toMs: wholeFromMs }]
         : [],
     );
+  }
+
+  /**
+   * From when on the first windows begin that are not kept, of a metric's or of a stream's that are not final at a time. Null: there are
+   * none that are, or of some none is kept.
+   */
+  keptToMsOf(of: { readonly metric: string } | { readonly stream: string }, timeMs: number): number | null {
+    const isAsked = (view: PaneView) =>
+      "metric" in of ? view.metric === of.metric : view.stream === of.stream;
+    let toMs = Infinity;
+    for (const track of this.#memory.tracks.values())
+      if (isAsked(track.view) && track.finalToMs <= timeMs) toMs = Math.min(toMs, track.wholeFromMs);
+    return Number.isFinite(toMs) ? toMs : null;
   }
 
   /** Whether what is stored under a name is of this engine's windows; panes of whatever size, since `paneMove` takes them. */

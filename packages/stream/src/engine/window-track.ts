@@ -110,6 +110,11 @@ export abstract class WindowTrack {
   /** No window that starts at this or later is kept; -Infinity where none is. */
   abstract get keptToMs(): EventTimeMs;
 
+  /** Start of the first window that is not kept; -Infinity where none is. */
+  get wholeFromMs(): EventTimeMs {
+    return this.keptToMs;
+  }
+
   /** Whether late readings revise a complete window that starts then; if not, it is published once more, when it is final. */
   isRevised(_startMs: EventTimeMs): boolean {
     return true;
