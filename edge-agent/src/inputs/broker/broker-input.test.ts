@@ -254,6 +254,17 @@ test("a first packet of more than 16 KiB closes its connection before it is in m
   socket.write(Buffer.from([0x10, 0x81, 0x80, 0x01]));
   await closed;
   expect(input.status().counts).toMatchObject({ oversized: 1 });
+  // One packet, however much of it has come by the time that its connection is closed.
+  const floods = Array.from({ length: 20 }, async () => {
+    const flood = rawSocket(input);
+    const ended = new Promise((resolve) => flood.once("close", resolve));
+    flood
+      .on("error", () => {})
+      .write(Buffer.concat([Buffer.from([0x10, 0x81, 0x80, 0x01]), Buffer.alloc(1_000_000)]));
+    await ended;
+  });
+  await Promise.all(floods);
+  expect(input.status().counts).toMatchObject({ oversized: 21 });
   const will = { topic: "t", payload: Buffer.alloc(16_000), qos: 1 as const, retain: false };
   const client = await sensor(input, { username: "line1", password: "secret", will });
   await client.publishAsync("t", Buffer.alloc(100_000), { qos: 1 });

@@ -125,7 +125,8 @@ export class ClientReader<Topic> {
     if (size === 0) return this.#read(0);
     const { socket, client, clock, turns, isUnreadable, leftUnread, oversized } = this.#options;
     this.#isAskedAgain = this.#isParsing;
-    if (this.#isParsing || isUnreadable()) return null;
+    // What had come behind a packet that is refused is read on until the connection is closed.
+    if (this.#isParsing || this.#isRefused || isUnreadable()) return null;
     const publishes = this.#publishes;
     let left = publishes.isHeldBack ? publishes.read(NOTHING) : null;
     // What has come meanwhile has been told already, and is not told again.
