@@ -1,9 +1,9 @@
 import { existsSync, realpathSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
-import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { loadCentralConfig } from "@millrace/config";
 import { LevelStore } from "@millrace/queue";
-import { MillraceError, reasonOf, systemClock } from "@millrace/runtime";
+import { isWithin, MillraceError, reasonOf, systemClock } from "@millrace/runtime";
 import type { Command } from "@millrace/runtime";
 import { checkBackup } from "../backup/restored-store.ts";
 import type { CheckedBackup } from "../backup/restored-store.ts";
@@ -39,9 +39,7 @@ export const BACKUP_COMMAND: Command = {
 
 /** By whatever name either is known. */
 function isIn(folder: string, dataFolder: string): boolean {
-  if (!existsSync(dataFolder)) return false;
-  const below = relative(realpathSync(dataFolder), realpathSync(folder));
-  return !isAbsolute(below) && below.split(sep)[0] !== "..";
+  return existsSync(dataFolder) && isWithin(realpathSync(folder), realpathSync(dataFolder));
 }
 
 /** Of a central that does not run. */

@@ -1,5 +1,4 @@
-import { isAbsolute, relative, sep } from "node:path";
-import { formatDuration } from "@millrace/runtime";
+import { formatDuration, isWithin } from "@millrace/runtime";
 import { HISTORY_LEVELS } from "@millrace/stream";
 import { centralSchema } from "./central-schema.ts";
 import type { CentralConfig } from "./central-config.ts";
@@ -68,11 +67,10 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
   const http = resolveCentralHttp(reader, file.http);
   const dataFolder = reader.resolveFolder(["data"], file.data);
   const sinks = resolveSinks(reader, file.sinks);
-  const ofFiles = sinks.file === null ? null : relative(dataFolder, sinks.file.folder);
-  if (ofFiles !== null && !isAbsolute(ofFiles) && ofFiles.split(sep)[0] !== "..")
+  if (sinks.file !== null && isWithin(sinks.file.folder, dataFolder))
     reader.problem(
       ["sinks", "file", "folder"],
-      `sinks.file.folder is ${sinks.file?.folder}, in central's data folder (${dataFolder}), which is central's alone; name another`,
+      `sinks.file.folder is ${sinks.file.folder}, in central's data folder (${dataFolder}), which is central's alone; name another`,
     );
   const config: CentralConfig = {
     path: reader.path,

@@ -11,6 +11,7 @@ export * from "./gauge-family.ts";
 export * from "./health.ts";
 export * from "./host-refusal.ts";
 export * from "./is-own-origin.ts";
+export * from "./is-within.ts";
 export * from "./listen.ts";
 export * from "./log.ts";
 export * from "./logger.ts";
