@@ -1,5 +1,6 @@
 // Answers in gzip: whole, off the main thread, few at once, and no more that wait than there is room for.
 import { gunzipSync } from "node:zlib";
+import { turnsDuring } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { GzipPacker, PACKING_MAX, WAITING_MAX } from "./gzip-packer.ts";
 
@@ -10,18 +11,11 @@ test("what is unpacked is what was packed, piece after piece", async () => {
 });
 
 test("a great answer lets others have their turns", async () => {
-  let isDone = false;
-  let turns = 0;
-  const count = () => {
-    turns += 1;
-    if (!isDone) setImmediate(count);
-  };
-  setImmediate(count);
   const numbers = Array.from({ length: 100_000 }, (_, index) => Math.sin(index));
   const text = JSON.stringify(numbers);
-  turns = 0;
-  expect((await new GzipPacker().pack([text]))?.length).toBeLessThan(text.length);
-  isDone = true;
+  const turns = await turnsDuring(async () => {
+    expect((await new GzipPacker().pack([text]))?.length).toBeLessThan(text.length);
+  });
   expect(turns).toBeGreaterThan(20);
 });
 

@@ -1,4 +1,5 @@
 // A page of series as it goes out: to the byte what JSON.stringify writes, and others have their turn between.
+import { turnsDuring } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import type { SeriesColumns } from "../history/series-page.ts";
 import { etag } from "./etag.ts";
@@ -39,15 +40,8 @@ test.each([
 });
 
 test("a great page lets others have their turns", async () => {
-  let isDone = false;
-  let turns = 0;
-  const count = () => {
-    turns += 1;
-    if (!isDone) setImmediate(count);
-  };
-  setImmediate(count);
-  await seriesAnswer({ ...PAGE, series: [columns("alpha", 100_000)] });
-  isDone = true;
+  const series = [columns("alpha", 100_000)];
+  const turns = await turnsDuring(() => seriesAnswer({ ...PAGE, series }));
   expect(turns).toBeGreaterThan(20);
 });
 

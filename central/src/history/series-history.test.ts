@@ -2,7 +2,7 @@
 // readings says; and that what is dropped is bounded and counted.
 import { parseDuration } from "@millrace/runtime";
 import { HISTORY_LEVELS, stateRange } from "@millrace/stream";
-import { SeededRandom } from "@millrace/testkit";
+import { SeededRandom, turnsDuring } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { CENTRAL_KEYS } from "../store/central-keys.ts";
 import { chunkPlaceOf, chunksBetween, HISTORY_KEYS } from "./history-keys.ts";
@@ -559,15 +559,9 @@ test("a great answer lets others have their turns", async () => {
   const world = await HistoryWorld.open({ windows: [windowOf(SECOND_MS)] });
   await world.take(["m1", "m2", "m3"].map((machine) => reading(START_MS, 1, machine)));
   await world.settle();
-  let isDone = false;
-  let turns = 0;
-  const count = () => {
-    turns += 1;
-    if (!isDone) setImmediate(count);
-  };
-  setImmediate(count);
-  await world.page({ stepMs: SECOND_MS, fromMs: START_MS, toMs: START_MS + 60_000 * SECOND_MS });
-  isDone = true;
+  const turns = await turnsDuring(() =>
+    world.page({ stepMs: SECOND_MS, fromMs: START_MS, toMs: START_MS + 60_000 * SECOND_MS }),
+  );
   expect(turns).toBeGreaterThan(60);
 });
 

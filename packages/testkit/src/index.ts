@@ -6,3 +6,4 @@ export * from "./simulated-time.ts";
 export * from "./tcp-proxy.ts";
 export * from "./test-certificates.ts";
 export * from "./test-frontier.ts";
+export * from "./turns-during.ts";
