@@ -63,7 +63,7 @@ export class RecordApplier {
       touched.add(stage);
       if (stage.futureInRow >= FUTURE_IN_ROW_MIN)
         this.#alarmFuture(partitionName(stream, batch.partition), stage.futureInRow, moment);
-      const keptToMs = engine.keptToMsOf({ stream }, refused.timeMs);
+      const keptToMs = outcome.tooLate > 0 ? engine.keptToMsOf({ stream }, refused.timeMs) : null;
       this.#noteLate(partitionName(stream, batch.partition), { ...outcome, keptToMs }, moment);
       if (stage.crowdedOutCount > 0)
         this.#alarmCrowded(stage, partitionName(stream, batch.partition), moment);

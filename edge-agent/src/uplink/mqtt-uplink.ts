@@ -102,8 +102,7 @@ export class MqttUplink implements UplinkTransport {
       if (this.#session === session && down?.agent === agent) handlers.message(down.name, payload);
     });
     client.on("error", (error) => {
-      const name = cert === null ? null : commonNameIn(cert);
-      this.#end(session, isRefusal(error) ? refusal(username, name) : error.message);
+      this.#end(session, isRefusal(error) ? refusal(username, cert) : error.message);
     });
     client.on("close", () => this.#end(session, "connection closed"));
   }
@@ -142,8 +141,9 @@ function isRefusal(error: Error): boolean {
   return error instanceof ErrorWithReasonCode && (error.code === 4 || error.code === 5);
 }
 
-/** The code is all that the answer says. `certifiedName`: of the certificate that was shown; null: none. */
-function refusal(username: string, certifiedName: string | null): string {
+/** The code is all that the answer says. `cert`: the certificate that was shown; null: none. */
+function refusal(username: string, cert: string | null): string {
+  const certifiedName = cert === null ? null : commonNameIn(cert);
   const isOthers = certifiedName !== null && certifiedName !== username;
   const certificate = isOthers
     ? `; the certificate (\`uplink.cert\`) is ${certifiedName}'s, the user ${username}`
