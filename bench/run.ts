@@ -23,6 +23,7 @@ import { centralRecords } from "./central-records.ts";
 import { centralRestart } from "./central-restart.ts";
 import { engineDisorder } from "./engine-disorder.ts";
 import { engineDedupe } from "./engine-dedupe.ts";
+import { engineLong } from "./engine-long.ts";
 import { engineMerge } from "./engine-merge.ts";
 import { engineMillion } from "./engine-million.ts";
 import { enginePanes } from "./engine-panes.ts";
@@ -44,6 +45,7 @@ const BENCHES: readonly Bench[] = [
   engineDedupe,
   engineMillion,
   engineSliding,
+  engineLong,
   engineMerge,
   agentQos0,
   agentBatch,

@@ -233,10 +233,11 @@ export class Central implements CentralReader {
   }
 
   async #openState({ nowMs, monotonicMs }: { nowMs: number; monotonicMs: number }): Promise<CentralState> {
-    const { store, pipeline, graceMs, retainMs, evidence, records = [] } = this.#options;
+    const { store, log, pipeline, graceMs, retainMs, evidence, records = [] } = this.#options;
     const { quarantine = QUARANTINE, limits = LIMITS } = this.#options;
     const state = await CentralState.open({
       store,
+      log,
       pipeline,
       records,
       ruleGroupsMax: limits.ruleGroupsMax,

@@ -181,7 +181,7 @@ export class HistoryRestore {
     // What was not rolled up of longer panes lies in those of now that they began in.
     for (const { paneMs, endMs } of view.coarse)
       if (paneMs <= DAY_MS) series.noteUnfilled(paneMs, endMs);
-      else series.passPane(endMs - paneMs);
+      else series.passPane(startOf(endMs - 1, paneMs));
     // What was longer than a day has no history: that goes on behind what there is of it.
     if (record?.paneMs === null) series.droppedToMs = Math.max(series.droppedToMs, series.rolledToMs);
     else if (record !== undefined) {

@@ -4,7 +4,7 @@ import type { Change } from "@millrace/queue";
 import { Membership, paneLayout, PaneTable, WindowEngine } from "@millrace/stream";
 import type { Labels, MetricSpec, PaneRows, WindowSpec } from "@millrace/stream";
 import { CENTRAL_KEYS } from "../store/central-keys.ts";
-import { loadEngineKeys, movePanes, readEngineRange } from "../store/engine-entries.ts";
+import { loadEngineKeys, makeLongPanes, movePanes, readEngineRange } from "../store/engine-entries.ts";
 import { SeriesHistory } from "./series-history.ts";
 import type { RollBounds } from "./series-history.ts";
 import type { SeriesPage, SeriesQuery } from "./series-page.ts";
@@ -186,6 +186,7 @@ export class HistoryWorld {
   async #restore(): Promise<void> {
     const engine = this.#engine;
     await movePanes(this.store, engine);
+    await makeLongPanes(this.store, engine);
     const entries = [];
     for (const range of engine.restoreRanges()) entries.push(...(await readEngineRange(this.store, range)));
     await loadEngineKeys(this.store, engine, engine.restore(entries));

@@ -1,5 +1,6 @@
 import type { Pipeline, RecordStreamConfig } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
+import type { Logger } from "@millrace/runtime";
 import { WindowEngine } from "@millrace/stream";
 import type { CoarsePanes, MembershipInterval, StateEntry, TimeRange, WindowResult } from "@millrace/stream";
 import { AgentRegistry } from "../agents/agent-registry.ts";
@@ -8,7 +9,13 @@ import { AlarmBook, endedSource, ownSource } from "../alarms/alarm-book.ts";
 import type { AlarmRecord } from "../alarms/alarm-book.ts";
 import type { AlarmView } from "../alarms/alarm-view.ts";
 import { CENTRAL_KEYS } from "../store/central-keys.ts";
-import { engineChange, loadEngineKeys, movePanes, readEngineRange } from "../store/engine-entries.ts";
+import {
+  engineChange,
+  loadEngineKeys,
+  makeLongPanes,
+  movePanes,
+  readEngineRange,
+} from "../store/engine-entries.ts";
 import { CentralLedger } from "../ledger/central-ledger.ts";
 import type { LedgerTotals, RejectReason } from "../ledger/central-ledger.ts";
 import { EVIDENCE, EvidenceBook } from "../evidence/evidence-book.ts";
@@ -37,9 +44,9 @@ import type { ClockReading, StoredTrust } from "../agents/trusted-time.ts";
 
 /**
  * The format of central's store that this program writes; it reads no newer one. Up to 2 one value had the stays of all agents,
- * up to 3 each message in quarantine was a value of its own.
+ * up to 3 each message in quarantine was a value of its own, up to 4 there were no long panes, which have to be kept with the others.
  */
-export const CENTRAL_STORE_FORMAT = 4;
+export const CENTRAL_STORE_FORMAT = 5;
 
 /** Results of one tick, about, so that a commit stays small however many windows end at once: the rest follows. */
 const TICK_BYTES_MAX = 2_097_152;
@@ -121,6 +128,7 @@ export type CentralPipeline = Pick<Pipeline, "metrics" | "windows"> &
 
 export interface CentralStateOptions {
   readonly store: Store;
+  readonly log: Logger;
   readonly pipeline: CentralPipeline;
   readonly records: readonly RecordStreamConfig[];
   /** See `WindowRules`. */
@@ -227,17 +235,18 @@ export class CentralState {
     for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
     for (const event of [...records.ended, ...windowRules.ended])
       state.alarms.take(event, endedSource(nowMs));
-    await movePanes(store, engine);
-    const entries: StateEntry[] = [];
-    // One by one: there may be more than a call takes arguments.
-    for (const range of engine.restoreRanges())
-      for (const entry of await readEngineRange(store, range)) entries.push(entry);
     const earliestMs = Math.max(nowMs, state.trustedTime.earliestMs(monotonicMs));
     const reachedMs = (stream: string | undefined) => {
       const stage = stream === undefined ? undefined : records.get(stream);
       if (stage !== undefined) return stage.clock.latestMs(monotonicMs) ?? -Infinity;
       return stream === undefined ? earliestMs : null;
     };
+    await movePanes(store, engine, { reachedMs, log: options.log });
+    await makeLongPanes(store, engine, options.log);
+    const entries: StateEntry[] = [];
+    // One by one: there may be more than a call takes arguments.
+    for (const range of engine.restoreRanges())
+      for (const entry of await readEngineRange(store, range)) entries.push(entry);
     await loadEngineKeys(store, engine, engine.restore(entries, reachedMs));
     state.#showDamage(damage);
     state.showEngineAgents();

@@ -1,5 +1,6 @@
 import type { Change, Store } from "@millrace/queue";
-import type { StateEntry, StateRange, WindowEngine } from "@millrace/stream";
+import type { Logger } from "@millrace/runtime";
+import type { ReachedMs, StateEntry, StateRange, WindowEngine } from "@millrace/stream";
 import { parseStateKey } from "@millrace/stream";
 import { passedPanes } from "../history/passed-panes.ts";
 import { CENTRAL_KEYS, engineKeyOf } from "./central-keys.ts";
@@ -29,12 +30,20 @@ export async function readEngineRange(store: Store, range: StateRange): Promise<
   return entries;
 }
 
+/** Of so many panes each the log says how far it is. */
+const TOLD_PANES = 200_000;
+
 /** Brings panes that were stored under another pipeline into the pane sizes of this one, some in each commit. */
-export async function movePanes(store: Store, engine: WindowEngine): Promise<void> {
-  const move = engine.paneMove();
+export async function movePanes(
+  store: Store,
+  engine: WindowEngine,
+  { reachedMs, log }: { readonly reachedMs?: ReachedMs; readonly log?: Logger } = {},
+): Promise<void> {
+  const move = engine.paneMove(reachedMs);
   const noted = new Set<string>();
+  const read = readAndTold(store, log, "stored panes are brought into the lengths that this pipeline needs");
   for (let range = move.nextRange(); range !== null; range = move.nextRange()) {
-    const keys = move.take(await readEngineRange(store, range));
+    const keys = move.take(await read(range));
     if (keys.length === 0) continue;
     const found = await store.getMany(keys.map((key) => CENTRAL_KEYS.engine(key)));
     const changes = move.merge(found).map(engineChange);
@@ -43,6 +52,28 @@ export async function movePanes(store: Store, engine: WindowEngine): Promise<voi
     if (view !== undefined) noted.add(view);
     await store.commit([...notes, ...changes], { isSync: true });
   }
+}
+
+/** Makes the long panes that this pipeline needs and the store does not have. */
+export async function makeLongPanes(store: Store, engine: WindowEngine, log?: Logger): Promise<void> {
+  const build = engine.longPaneBuild();
+  const read = readAndTold(store, log, "long panes are made of the stored ones, once");
+  for (let range = build.nextRange(); range !== null; range = build.nextRange()) {
+    const changes = build.take(await read(range)).map(engineChange);
+    // In their order, of which a power cut takes the end: the mark is the last.
+    if (changes.length > 0) await store.commit(changes, { isSync: false });
+  }
+}
+
+function readAndTold(store: Store, log: Logger | undefined, message: string) {
+  let panes = 0;
+  return async (range: StateRange): Promise<StateEntry[]> => {
+    const entries = await readEngineRange(store, range);
+    const toldBefore = Math.floor(panes / TOLD_PANES);
+    panes += entries.length;
+    if (Math.floor(panes / TOLD_PANES) > toldBefore) log?.info(message, { panes });
+    return entries;
+  };
 }
 
 export function engineChange({

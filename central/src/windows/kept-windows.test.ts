@@ -101,7 +101,8 @@ test("a fine window that was away and is back shows what it showed, whatever com
   const told = plant.log.lines.filter(({ message }) =>
     message.includes("does not have the readings of before"),
   );
-  const toMs = START_MS + 120_000;
+  // The first that begins behind all that had come.
+  const toMs = START_MS + 90_000;
   expect(told.map(({ fields }) => fields)).toEqual([
     { windows: [`amount_10s to ${new Date(toMs).toISOString()}`] },
   ]);
@@ -144,17 +145,25 @@ test("records that no window takes since the pipeline was changed are too late, 
   ]);
 });
 
-test("windows that a finer one replaces take nothing until the longer one ends: the log and the alarm say so, and until when", async () => {
+test("records of behind all that has come are in the finer windows that replace a longer one at once; of late ones log and alarm say what is lost", async () => {
   const plant = new Plant();
   await plant.start(MINUTE);
   await plant.fill();
   await plant.restart(FINE);
-  const ended = new Date(START_MS + 120_000).toISOString();
-  expect(plant.toldOf("is lost to all windows")).toEqual({ metrics: [`amount to ${ended}`] });
-  await plant.post(...Array.from({ length: 100 }, () => 90));
+  const begun = new Date(START_MS + 90_000).toISOString();
+  expect(plant.toldOf("is lost to all windows")).toEqual({ metrics: [`amount to ${begun}`] });
+  await plant.post(...Array.from({ length: 100 }, () => 85));
   expect(plant.totals).toMatchObject({ tooLate: 100 });
   expect(plant.alarms).toEqual([
-    ["data_loss", expect.stringContaining(`changed no window that begins before ${ended}`)],
+    ["data_loss", expect.stringContaining(`changed no window that begins before ${begun}`)],
+  ]);
+  await plant.post(90, 91, 105);
+  expect(plant.totals).toMatchObject({ received: 164, aggregated: 64 });
+  await plant.restart(FINE);
+  await plant.post(92);
+  expect(await plant.shown("amount_10s", 120)).toEqual([
+    [90, 3, "provisional", undefined],
+    [100, 1, "provisional", undefined],
   ]);
 });
 
@@ -174,6 +183,8 @@ test("beside the longer window nothing is lost, be it taken out once it has ende
   await plant.post(132, 141);
   expect(plant.totals).toMatchObject({ received: 67, aggregated: 67, tooLate: 0 });
   expect(await plant.shown("amount_10s", 180)).toEqual([
+    [90, 1, "provisional", undefined],
+    [110, 1, "provisional", undefined],
     [120, 1, "provisional", undefined],
     [130, 2, "provisional", undefined],
     [140, 1, "provisional", undefined],
@@ -182,13 +193,13 @@ test("beside the longer window nothing is lost, be it taken out once it has ende
   await other.start(MINUTE);
   await other.fill();
   await other.restart(FINE);
-  await other.post(90);
+  await other.post(85);
   await other.restart(BOTH);
   expect(other.toldOf("is lost to all windows")).toEqual({
-    metrics: [`amount to ${new Date(START_MS + 120_000).toISOString()}`],
+    metrics: [`amount to ${new Date(START_MS + 90_000).toISOString()}`],
   });
-  await other.post(91, 119);
-  expect(other.totals).toMatchObject({ tooLate: 3 });
+  await other.post(86, 119);
+  expect(other.totals).toMatchObject({ tooLate: 2 });
 });
 
 test("records of a metric in no window are counted so, and once it is in one again none is made of their time", async () => {

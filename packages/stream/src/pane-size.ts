@@ -4,6 +4,8 @@ import type { WindowSpec } from "./window-spec.ts";
 /** Panes shorter than this cost more than they show. */
 export const PANE_MS_MIN = 100;
 
+const DAY_MS = 86_400_000;
+
 export type PaneSize =
   | { readonly isPossible: true; readonly paneMs: number }
   | { readonly isPossible: false; readonly reason: string };
@@ -18,6 +20,37 @@ export function paneMsOf(windows: readonly WindowSpec[]): PaneSize {
     isPossible: false,
     reason: `sizes, slides, offsets and gaps of ${names} have ${paneMs} ms in common, at least ${PANE_MS_MIN} ms are needed; choose multiples of one length`,
   };
+}
+
+/** The part of a window's panes that a long one stands for is this at least, and two: keeping it is worth no less. */
+const LONG_SHARE_MIN = 1 / 30;
+
+/**
+ * The length of panes that are kept beside short ones for windows of so many of those that each of them is too much to take up: the
+ * greatest that divides the boundaries of as many of these windows as it may; null where there are none, or it would not be much longer.
+ */
+export function longPaneMs(
+  windows: readonly WindowSpec[],
+  paneMs: number,
+  windowPanesMin: number,
+): number | null {
+  const stepsMs = windows
+    .filter((window) => lengthMsOf(window) >= windowPanesMin * paneMs)
+    .map(windowStepMs)
+    .sort((a, b) => b - a);
+  const leastMs = paneMs * Math.max(2, windowPanesMin * LONG_SHARE_MIN);
+  let longMs = 0;
+  for (const stepMs of stepsMs) {
+    const commonMs = gcd(longMs, stepMs);
+    if (commonMs >= leastMs) longMs = commonMs;
+  }
+  return longMs === 0 ? null : longMs;
+}
+
+/** Sessions look at short panes, however long they are. */
+function lengthMsOf(window: WindowSpec): number {
+  if (window.kind === "session") return 0;
+  return window.kind === "aligned" ? window.sizeMs : DAY_MS;
 }
 
 /** The greatest length that divides all of a window's boundaries. */

@@ -32,6 +32,8 @@ export interface SketchKind {
   readonly name: SketchName;
   /** Number on the wire and on disk, among those of the accumulators; never reused. */
   readonly id: number;
+  /** It keeps runs of readings, as many as it has room for: what comes between runs that have been joined has no place any more. */
+  readonly hasRuns?: true;
   /** The names that `results` may return. */
   readonly results: readonly string[];
   create(): Sketch;

@@ -55,9 +55,11 @@ export class DueRanges {
     }
     this.#bytes = 0;
     for (const view of this.#memory.views.values()) {
-      const toMs = Math.min(view.dropToMs, view.residentFromMs);
       const take = ({ key }: StateEntry) => this.#memory.delete(key);
-      yield* this.#pages(view.dropped, { startMs: -Infinity, endMs: toMs }, take);
+      for (const set of view.sets) {
+        const toMs = Math.min(view.dropToMs, set.residentFromMs);
+        yield* this.#pages(set.dropped, { startMs: -Infinity, endMs: toMs }, take);
+      }
     }
   }
 

@@ -227,8 +227,9 @@ test("however little is read and shown at a time, whatever comes and wherever it
       fc.array(step, { maxLength: 80, size: "max" }),
       fc.constantFrom(1, 2, 5, 1_000),
       fc.constantFrom(1, 1_500, 4_000, Infinity),
-      (readings, steps, dueEntriesMax, tickBytesMax) => {
-        const bounds = { dueEntriesMax, tickBytesMax, hotMs: 1_000, panesComeMax: 1 };
+      fc.constantFrom(1, 240),
+      (readings, steps, dueEntriesMax, tickBytesMax, longWindowPanesMin) => {
+        const bounds = { dueEntriesMax, tickBytesMax, hotMs: 1_000, panesComeMax: 1, longWindowPanesMin };
         const engine = new StoredEngine({
           windows: [...windows, { ...sessions, metric: "s" }],
           metrics,
@@ -271,7 +272,7 @@ test("however little is read and shown at a time, whatever comes and wherever it
           expect(count).toBeLessThan(5_000);
           tick();
         }
-        const leftOver = () => [...engine.store.keys()].filter((key) => !/^[nvwf]/.test(key));
+        const leftOver = () => [...engine.store.keys()].filter((key) => !/^[mnvwf]/.test(key));
         for (let count = 0; count < 500 && leftOver().length > 0; count++) tick();
         const stored = new Map([...expected.lastOf].filter(([, { window }]) => window !== "session"));
         expect(new Map([...stored].map(([key, { values }]) => [key, values["count"]]))).toEqual(

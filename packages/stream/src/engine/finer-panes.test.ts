@@ -47,13 +47,25 @@ class Plant {
   tickBytesMax = Infinity;
   #frontiers = 0;
 
-  constructor(windows: readonly WindowSpec[], accumulate: readonly string[] = ["sum", "first", "last"]) {
+  /** See `WindowEngineOptions`. */
+  readonly longWindowPanesMin: number | undefined;
+  /** Of whose records the metric is; undefined: of an agent's readings. */
+  stream: string | undefined;
+
+  constructor(
+    windows: readonly WindowSpec[],
+    accumulate: readonly string[] = ["sum", "first", "last"],
+    { longWindowPanesMin, stream }: { readonly longWindowPanesMin?: number; readonly stream?: string } = {},
+  ) {
     this.windows = windows;
     this.accumulate = accumulate;
+    this.longWindowPanesMin = longWindowPanesMin;
+    this.stream = stream;
     this.engine = new StoredEngine(this.#options());
     const membership = new Membership();
     membership.join("a", "alpha", -1e9);
     this.engine.setMembership(membership);
+    if (stream !== undefined) this.engine.setPartitions(stream, membership);
     // Its start is committed.
     this.engine.tick(-1e9);
   }
@@ -100,11 +112,19 @@ class Plant {
   }
 
   #options() {
+    const accumulate = this.accumulate.filter((name) => name !== "first" && name !== "last");
     const metrics = [
-      { ...metric, accumulate: this.accumulate.filter((name) => name !== "first" && name !== "last") },
+      { ...metric, accumulate, ...(this.stream === undefined ? {} : { stream: this.stream }) },
     ];
-    const { windows, tickBytesMax } = this;
-    return { windows, metrics, hotMs: 60_000, graceMs: 0, tickBytesMax };
+    const { windows, tickBytesMax, longWindowPanesMin } = this;
+    return {
+      windows,
+      metrics,
+      hotMs: 60_000,
+      graceMs: 0,
+      tickBytesMax,
+      ...(longWindowPanesMin === undefined ? {} : { longWindowPanesMin }),
+    };
   }
 }
 
@@ -277,13 +297,62 @@ test("a session that runs while panes get shorter stays as it was, and the next 
   ]);
 });
 
+/** Of rows that came one by one, up to 80 s. */
+function ofRecords(...windows: readonly WindowSpec[]): Plant {
+  const plant = new Plant(windows, undefined, { stream: "orders" });
+  const times = [10_000, 61_000, 80_000];
+  plant.engine.apply(
+    plant.rowsOf(
+      times.map((timeMs) => ({ timeMs, value: 1, machine: "" })),
+      1,
+    ),
+    81_000,
+  );
+  plant.engine.tick(81_000);
+  return plant;
+}
+
+test("of records it is known how far they have come: finer windows that begin behind that have none of the longer pane, and take all", () => {
+  const plant = ofRecords(minute);
+  plant.restart([fine], 84_500);
+  plant.read([84_500, 91_000, 85_000, 95_000, 130_000], 131_000);
+  expect(plant.shown("fine", 131_000)).toEqual([]);
+  plant.engine.tick(132_000);
+  expect(plant.shown("fine", 132_000)).toEqual([
+    [90, 2, "provisional", ""],
+    [130, 1, "provisional", ""],
+  ]);
+  plant.restart([{ ...fine, name: "machine", by: ["machine"] }], 131_000);
+  plant.read([125_000, 141_000], 142_000);
+  plant.engine.tick(142_000);
+  expect(plant.shown("machine", 142_000)).toEqual([[140, 1, "provisional", ""]]);
+});
+
+test("where the panes are of another stream's records, or nobody knows how far those have come, they begin behind the longer pane", () => {
+  for (const [stream, reachedMs] of [
+    ["other", 84_500],
+    ["orders", -Infinity],
+  ] as const) {
+    const plant = ofRecords(minute);
+    plant.stream = stream;
+    plant.restart([minute], 84_000);
+    plant.engine.tick(84_000);
+    plant.stream = "orders";
+    plant.restart([minute], 84_000);
+    plant.restart([fine], reachedMs);
+    plant.read([91_000, 119_000, 121_000], 122_000);
+    plant.engine.tick(122_000);
+    expect(plant.shown("fine", 122_000).map(([start]) => start)).toEqual([120]);
+  }
+});
+
 test("a crash while panes are moved: the next start goes on, and knows which are coarse", () => {
   const byMachine = { ...minute, name: "by", by: ["machine"] };
   for (let commits = 0; commits < 3; commits++) {
     const plant = full(minute, byMachine);
-    plant.engine.moveCommitsMax = commits;
+    plant.engine.startCommitsMax = commits;
     plant.restart([fine, minute, byMachine]);
-    plant.engine.moveCommitsMax = Infinity;
+    plant.engine.startCommitsMax = Infinity;
     plant.restart([fine, minute, byMachine]);
     plant.read([3_000], 84_000);
     plant.pass(200_000);
@@ -552,6 +621,8 @@ const nextWindows = fc.option(
   fc.oneof({ weight: 6, arbitrary: anyWindows }, { weight: 1, arbitrary: fc.constant([]) }),
   { nil: null },
 );
+/** With long panes wherever they may be, or for windows of so many as are none of these. */
+const anyLong = fc.constantFrom(1, 240);
 const isOfGroup = ({ group }: WindowResult, machine: string) => (group["machine"] ?? machine) === machine;
 
 test("any readings, any windows over time: what is complete or final is the count of all that came for it, or says that it may not be", () => {
@@ -565,44 +636,49 @@ test("any readings, any windows over time: what is complete or final is the coun
     stepMs: fc.integer({ min: 2_000, max: 30_000 }),
   });
   fc.assert(
-    fc.property(anyWindows, fc.array(step, { minLength: 3, maxLength: 12 }), (first, steps) => {
-      const plant = new Plant(first);
-      let nowMs = 300_000;
-      const came: { timeMs: number; machine: string; lateFor: ReadonlySet<string> }[] = [];
-      const check = (results: readonly WindowResult[]) => {
-        for (const result of results) {
-          const { window, startMs, endMs, state, values, completeness, mergedIntoMs } = result;
-          if (state === "provisional" || completeness.agentsCoarse !== undefined) continue;
-          if (mergedIntoMs !== undefined) continue;
-          const own = came.filter(
-            ({ timeMs, machine, lateFor }) =>
-              startMs <= timeMs &&
-              timeMs < endMs &&
-              isOfGroup(result, machine) &&
-              !lateFor.has(`${window} ${startMs}`),
-          );
-          expect([window, startMs, state, values["count"]]).toEqual([window, startMs, state, own.length]);
+    fc.property(
+      anyWindows,
+      anyLong,
+      fc.array(step, { minLength: 3, maxLength: 12 }),
+      (first, long, steps) => {
+        const plant = new Plant(first, undefined, { longWindowPanesMin: long });
+        let nowMs = 300_000;
+        const came: { timeMs: number; machine: string; lateFor: ReadonlySet<string> }[] = [];
+        const check = (results: readonly WindowResult[]) => {
+          for (const result of results) {
+            const { window, startMs, endMs, state, values, completeness, mergedIntoMs } = result;
+            if (state === "provisional" || completeness.agentsCoarse !== undefined) continue;
+            if (mergedIntoMs !== undefined) continue;
+            const own = came.filter(
+              ({ timeMs, machine, lateFor }) =>
+                startMs <= timeMs &&
+                timeMs < endMs &&
+                isOfGroup(result, machine) &&
+                !lateFor.has(`${window} ${startMs}`),
+            );
+            expect([window, startMs, state, values["count"]]).toEqual([window, startMs, state, own.length]);
+          }
+        };
+        for (const { readings, windows, isPassed, stepMs } of steps) {
+          nowMs += stepMs;
+          if (windows !== null) plant.restart(windows, nowMs);
+          for (const { at, machine } of readings) {
+            const timeMs = at * 1_000;
+            const { late } = plant.engine.apply(plant.rowsOf([{ timeMs, value: 1, machine }]), nowMs);
+            const refused = late.filter(({ reason }) => reason === "too_late");
+            const lateFor = new Set(refused.map(({ window, startMs }) => `${window} ${startMs}`));
+            came.push({ timeMs, machine, lateFor });
+          }
+          if (isPassed) plant.pass(nowMs);
+          check(plant.engine.tick(nowMs));
+          const names = new Set(plant.windows.map(({ name }) => name));
+          // What is final takes nothing, whether it is there or not.
+          const isOpen = ({ window, state }: WindowResult) => names.has(window) && state !== "final";
+          check(plant.engine.computed(nowMs).filter(isOpen));
         }
-      };
-      for (const { readings, windows, isPassed, stepMs } of steps) {
-        nowMs += stepMs;
-        if (windows !== null) plant.restart(windows, nowMs);
-        for (const { at, machine } of readings) {
-          const timeMs = at * 1_000;
-          const { late } = plant.engine.apply(plant.rowsOf([{ timeMs, value: 1, machine }]), nowMs);
-          const refused = late.filter(({ reason }) => reason === "too_late");
-          const lateFor = new Set(refused.map(({ window, startMs }) => `${window} ${startMs}`));
-          came.push({ timeMs, machine, lateFor });
-        }
-        if (isPassed) plant.pass(nowMs);
-        check(plant.engine.tick(nowMs));
-        const names = new Set(plant.windows.map(({ name }) => name));
-        // What is final takes nothing, whether it is there or not.
-        const isOpen = ({ window, state }: WindowResult) => names.has(window) && state !== "final";
-        check(plant.engine.computed(nowMs).filter(isOpen));
-      }
-      check(plant.engine.tick(nowMs + 2 * LATENESS_MS));
-    }),
+        check(plant.engine.tick(nowMs + 2 * LATENESS_MS));
+      },
+    ),
     { numRuns: 200 },
   );
 });
@@ -614,7 +690,7 @@ test("any changes of rows, any windows over time: what does not say that it lack
     readonly machine: string;
   }
   const row = fc.record({
-    timeMs: fc.integer({ min: 0, max: 300 }).map((at) => at * 1_000),
+    agoMs: fc.integer({ min: 0, max: 300 }).map((at) => at * 1_000),
     value: fc.integer({ min: -50, max: 1_000 }),
     machine: fc.constantFrom("m", "n"),
   });
@@ -624,8 +700,8 @@ test("any changes of rows, any windows over time: what does not say that it lack
   });
   const grids = (windows: readonly WindowSpec[]) => windows.filter(({ kind }) => kind !== "session");
   fc.assert(
-    fc.property(fc.array(step, { minLength: 3, maxLength: 12 }), (steps) => {
-      const plant = new Plant([minute], ["sum", "mean"]);
+    fc.property(anyLong, fc.array(step, { minLength: 3, maxLength: 12 }), (longWindowPanesMin, steps) => {
+      const plant = new Plant([minute], ["sum", "mean"], { longWindowPanesMin, stream: "rows" });
       let nowMs = 300_000;
       const rows = new Map<number, { row: Row; groupings: ReadonlySet<string> }>();
       const groupingsNow = () => new Set(plant.windows.map(({ by }) => JSON.stringify(by)));
@@ -641,9 +717,10 @@ test("any changes of rows, any windows over time: what does not say that it lack
           const before = rows.get(id);
           rows.delete(id);
           if (next !== null) {
-            const { merged } = plant.engine.apply(plant.rowsOf([next], 1), nowMs);
+            const row = { ...next, timeMs: nowMs - next.agoMs };
+            const { merged } = plant.engine.apply(plant.rowsOf([row], 1), nowMs);
             // What no window has taken nobody takes out.
-            rows.set(id, { row: next, groupings: merged > 0 ? groupingsNow() : new Set() });
+            rows.set(id, { row, groupings: merged > 0 ? groupingsNow() : new Set() });
           }
           if (before === undefined) continue;
           const { groupings } = before;

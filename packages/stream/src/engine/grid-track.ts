@@ -5,6 +5,7 @@ import { windowGrid } from "../window-grid.ts";
 import type { WindowGrid } from "../window-grid.ts";
 import type { AlignedWindowSpec, DayWindowSpec } from "../window-spec.ts";
 import type { WindowResult } from "../window-result.ts";
+import type { PaneSet } from "./pane-set.ts";
 import type { PaneView } from "./pane-view.ts";
 import { WindowTrack } from "./window-track.ts";
 
@@ -12,11 +13,14 @@ import { WindowTrack } from "./window-track.ts";
 export class GridTrack extends WindowTrack {
   readonly spec: AlignedWindowSpec | DayWindowSpec;
   readonly grid: WindowGrid;
+  readonly panes: PaneSet;
 
   constructor(spec: AlignedWindowSpec | DayWindowSpec, view: PaneView) {
     super(spec.name, view);
     this.spec = spec;
     this.grid = windowGrid(spec);
+    const { long } = view;
+    this.panes = long !== null && windowStepMs(spec) % long.layout.paneMs === 0 ? long : view;
   }
 
   override get closedEndMs(): EventTimeMs {

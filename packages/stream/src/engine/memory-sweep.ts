@@ -36,7 +36,7 @@ export class MemorySweep {
     if (isEarly && this.#paneCount() - this.#panesKept <= panesComeMax) return;
     this.#sweptAtMs = nowMs;
     let sizeInMemory = 0;
-    for (const view of this.#memory.views.values()) sizeInMemory += view.size;
+    for (const view of this.#memory.views.values()) for (const set of view.sets) sizeInMemory += set.size;
     const oldMs = nowMs - hotMs * Math.min(1, hotPanesMax / Math.max(1, sizeInMemory));
     this.#sweepRecords(oldMs);
     this.#forgetWaiting();
@@ -46,7 +46,7 @@ export class MemorySweep {
 
   #paneCount(): number {
     let count = 0;
-    for (const { panes } of this.#memory.views.values()) count += panes.size;
+    for (const view of this.#memory.views.values()) for (const { panes } of view.sets) count += panes.size;
     return count;
   }
 
@@ -79,19 +79,21 @@ export class MemorySweep {
 
   #sweepPanes(oldMs: number): void {
     for (const view of this.#memory.views.values()) {
-      const { tracks } = view;
       view.version++;
-      for (const pane of view.panes.before(oldMs - view.layout.paneMs)) {
-        const isHeld = tracks.some((track) =>
-          track
-            .startsOver(pane.startMs, pane.group)
-            .some((startMs) => track.records.get(startMs, pane.group)?.hasPanes === true),
-        );
-        if (pane.isChanged || isHeld) continue;
-        view.drop(pane);
-        view.residentFromMs = Math.max(view.residentFromMs, pane.startMs + view.layout.paneMs);
+      for (const set of view.sets) {
+        const tracks = view.tracks.filter(({ panes }) => panes === set);
+        for (const pane of set.panes.before(oldMs - set.layout.paneMs)) {
+          const isHeld = tracks.some((track) =>
+            track
+              .startsOver(pane.startMs, pane.group)
+              .some((startMs) => track.records.get(startMs, pane.group)?.hasPanes === true),
+          );
+          if (pane.isChanged || isHeld) continue;
+          set.drop(pane);
+          set.residentFromMs = Math.max(set.residentFromMs, pane.startMs + set.layout.paneMs);
+        }
+        set.tidy();
       }
-      view.tidy();
     }
   }
 }

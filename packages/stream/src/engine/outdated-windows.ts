@@ -2,7 +2,7 @@ import type { PaneState } from "../pane-state.ts";
 import type { WindowResult } from "../window-result.ts";
 import { decodePane } from "./pane-codec.ts";
 import { PaneTree } from "./pane-tree.ts";
-import type { PaneView } from "./pane-view.ts";
+import type { PaneSet } from "./pane-set.ts";
 import type { Standing } from "./standing.ts";
 import { standingOf } from "./standing-of.ts";
 import { parseStateKey, stateKey, windowKeyName } from "./state-key.ts";
@@ -25,11 +25,11 @@ export class OutdatedWindows {
     for (const result of results) {
       const track = this.#trackOf(result);
       if (track === undefined || track.isKept(result) || !isOutdated(track, result)) continue;
-      const { view } = track;
+      const { view, panes } = track;
       const group = view.groupOf(result.group);
       const { startMs, endMs } = track.panesOf(result.startMs, result.endMs);
-      for (let atMs = startMs; atMs < endMs; atMs += view.layout.paneMs)
-        keys.add(stateKey("p", view.key, atMs, group));
+      for (let atMs = startMs; atMs < endMs; atMs += panes.layout.paneMs)
+        keys.add(stateKey(panes.kind, panes.key, atMs, group));
     }
     return [...keys];
   }
@@ -40,16 +40,16 @@ export class OutdatedWindows {
     found: ReadonlyMap<string, Uint8Array>,
     nowMs: number,
   ): WindowResult[] {
-    const trees = new Map<PaneView, PaneTree>();
+    const trees = new Map<PaneSet, PaneTree>();
     return results.map((result) => {
       const track = this.#trackOf(result);
       if (track === undefined) return result;
       if (result.state !== "final" && track.isKept(result)) return this.#kept(track, result);
       // Of a window that is final by now the panes may be gone: its final result is there, or will be.
       if (!isOutdated(track, result) || result.startMs < track.finalToMs) return result;
-      const { view } = track;
-      let tree = trees.get(view);
-      if (tree === undefined) trees.set(view, (tree = treeOf(view, found)));
+      const { view, panes } = track;
+      let tree = trees.get(panes);
+      if (tree === undefined) trees.set(panes, (tree = treeOf(panes, found)));
       const { startMs, endMs } = track.panesOf(result.startMs, result.endMs);
       const merged = tree.merged(view.groupOf(result.group), startMs, endMs);
       const { isOutdated: _, top: __, ...rest } = result;
@@ -58,7 +58,7 @@ export class OutdatedWindows {
         state === result.state && state !== "provisional"
           ? result.completeness
           : standingOf(this.#standing, track, result, result.group).completeness;
-      return { ...rest, state, ...windowValues(view.layout, merged), completeness, computedAtMs: nowMs };
+      return { ...rest, state, ...windowValues(panes.layout, merged), completeness, computedAtMs: nowMs };
     });
   }
 
@@ -81,21 +81,21 @@ function isOutdated(track: WindowTrack, result: WindowResult): boolean {
   return result.isOutdated === true || track.isStale(result);
 }
 
-/** A tree of stored panes of a view; one that cannot be read is left out. */
-function treeOf(view: PaneView, found: ReadonlyMap<string, Uint8Array>): PaneTree {
+/** A tree of stored panes of one length; one that cannot be read is left out. */
+function treeOf({ kind, key: name, layout }: PaneSet, found: ReadonlyMap<string, Uint8Array>): PaneTree {
   const panes = new Map<string, PaneState | null>();
   const paneAt = (startMs: number, group: string) => {
-    const key = stateKey("p", view.key, startMs, group);
+    const key = stateKey(kind, name, startMs, group);
     let pane = panes.get(key);
     if (pane === undefined) {
       const bytes = found.get(key);
-      pane = bytes === undefined ? null : decodePane(view.layout, bytes);
+      pane = bytes === undefined ? null : decodePane(layout, bytes);
       panes.set(key, pane);
     }
     return pane ?? undefined;
   };
-  const tree = new PaneTree(view.layout, paneAt);
-  const prefix = `p|${view.key}|`;
+  const tree = new PaneTree(layout, paneAt);
+  const prefix = `${kind}|${name}|`;
   for (const key of found.keys()) {
     const parts = key.startsWith(prefix) ? parseStateKey(key) : null;
     if (parts !== null) tree.come(parts.startMs, parts.group);

@@ -2,9 +2,11 @@ import { emptyPane, mergePane } from "../pane-state.ts";
 import { addCoarseMove, decodeCoarse, encodeCoarse, heldToMs } from "./coarse-codec.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
 import type { PaneView } from "./pane-view.ts";
-import { coarseKey, parseStateKey, stateKey, viewPaneMs, withoutPaneSize } from "./state-key.ts";
+import { coarseKey, parseStateKey, stateKey, viewPaneMs, wholeKey, withoutPaneSize } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
 import type { StateEntry } from "./due-ranges.ts";
+import { comeToMs, decodeViewEntry } from "./view-entry.ts";
+import type { ReachedMs } from "./view-entry.ts";
 import type { StateChange } from "./window-memory.ts";
 
 /** Panes moved in one commit. */
@@ -27,6 +29,7 @@ const MOVED_PANES_MAX = 1_000;
  */
 export class PaneMove {
   readonly #viewKeys: ReadonlySet<string>;
+  readonly #reachedMs: ReachedMs;
   readonly #views: ReadonlyMap<string, PaneView>;
   #fromKey: string | null = "p|";
   /** The view of another pane size whose panes are moved now; null while the next one is looked for. */
@@ -34,7 +37,8 @@ export class PaneMove {
   #entries: readonly StateEntry[] = [];
   readonly #otherViews: string[] = [];
 
-  constructor(views: readonly PaneView[]) {
+  constructor(views: readonly PaneView[], reachedMs: ReachedMs) {
+    this.#reachedMs = reachedMs;
     this.#viewKeys = new Set(views.map((view) => view.key));
     this.#views = new Map(views.map((view) => [withoutPaneSize(view.key), view]));
   }
@@ -74,14 +78,15 @@ export class PaneMove {
     }
     this.#fromKey = after(last.key);
     this.#entries = entries;
-    return [coarseKey(this.#old.view.key), ...this.#targets().keys()];
+    const { key } = this.#old.view;
+    return [coarseKey(key), wholeKey(key), ...this.#targets().keys()];
   }
 
   /** The changes that move what `take` took, for one commit; `found` in the order of the keys that it returned. */
-  merge([coarse, ...found]: readonly (Uint8Array | undefined)[]): StateChange[] {
+  merge([coarse, whole, ...found]: readonly (Uint8Array | undefined)[]): StateChange[] {
     if (this.#old === null) return [];
     const { layout } = this.#old.view;
-    const changes = this.#coarsen(coarse);
+    const changes = this.#coarsen(coarse, whole);
     for (const [index, [key, olds]] of [...this.#targets()].entries()) {
       const stored = found[index];
       const state = (stored === undefined ? null : decodePane(layout, stored)) ?? emptyPane(layout);
@@ -97,13 +102,17 @@ export class PaneMove {
   }
 
   /** Where the panes do not go into longer ones: up to when windows may have boundaries in them. */
-  #coarsen(stored: Uint8Array | undefined): StateChange[] {
+  #coarsen(stored: Uint8Array | undefined, whole: Uint8Array | undefined): StateChange[] {
     const lastMs = parseStateKey(this.#entries.at(-1)?.key ?? "")?.startMs;
     if (this.#old === null || lastMs === undefined) return [];
     const { paneMs, view } = this.#old;
     if (view.layout.paneMs % paneMs === 0) return [];
     const moves = stored === undefined ? [] : decodeCoarse(stored);
-    const endMs = Math.max(lastMs + paneMs, heldToMs(moves, paneMs));
+    const heldMs = Math.max(lastMs + paneMs, heldToMs(moves, paneMs));
+    // Windows that begin behind all that has come have none of it.
+    const { stream } = view;
+    const toMs = whole === undefined ? Infinity : comeToMs(stream, decodeViewEntry(whole), this.#reachedMs);
+    const endMs = toMs > lastMs ? Math.min(heldMs, toMs) : heldMs;
     return [{ key: coarseKey(view.key), bytes: encodeCoarse(addCoarseMove(moves, paneMs, endMs)) }];
   }
 

@@ -1,64 +1,41 @@
 import type { CoarsePanes } from "../coarse-panes.ts";
 import type { EventTimeMs } from "../event-time.ts";
-import { paneLayout } from "../pane-layout.ts";
 import type { PaneLayout } from "../pane-layout.ts";
 import { historyBlockMs, startOf } from "../history/history-level.ts";
-import { emptyPane, matchLayouts } from "../pane-state.ts";
+import { matchLayouts } from "../pane-state.ts";
 import type { LayoutMatch, PaneState } from "../pane-state.ts";
 import type { Labels } from "../series.ts";
 import type { MetricSpec } from "../window-spec.ts";
-import { ByStart } from "./by-start.ts";
 import { GroupNames } from "./group-names.ts";
 import type { GridTrack } from "./grid-track.ts";
-import { PageCursor } from "./page-cursor.ts";
-import { PaneTree } from "./pane-tree.ts";
+import { PaneSet } from "./pane-set.ts";
+import type { Pane } from "./pane-set.ts";
 import { seriesGroups, type SeriesGroups } from "./series-groups.ts";
 import type { SessionTrack } from "./session-track.ts";
-import { viewKeyName } from "./state-key.ts";
-import type { WindowRecord, WindowTrack } from "./window-track.ts";
-
-export interface Pane {
-  readonly startMs: EventTimeMs;
-  readonly group: string;
-  readonly state: PaneState;
-  /** Not yet among the taken changes. */
-  isChanged: boolean;
-  /** The windows it belongs to, sessions aside, as of `recordsVersion` of the view. */
-  records: readonly WindowRecord[];
-  recordsVersion: number;
-}
-
-/**
- * Panes whose numbers lie in one array buffer: one of its own for each costs more than all else of a new pane. Those that come
- * together mostly go together.
- */
-const PANES_PER_BUFFER = 32;
+import { viewKeyName, withoutPaneSize } from "./state-key.ts";
+import type { WindowTrack } from "./window-track.ts";
 
 /** The panes of a metric grouped by certain labels; every window with that metric and those labels looks at them. */
-export class PaneView {
-  readonly key: string;
+export class PaneView extends PaneSet {
   readonly metric: string;
   /** The stream of records that the metric is of; undefined: it is of agents' readings. */
   readonly stream: string | undefined;
-  readonly layout: PaneLayout;
   readonly by: readonly string[];
   readonly gridTracks: GridTrack[] = [];
   readonly sessionTracks: SessionTrack[] = [];
-  readonly panes = new ByStart<Pane>();
+  /** Kept beside the panes for windows of very many: each is the merge of all that came for the panes in its stretch. Mostly null. */
+  readonly long: PaneSet | null;
   readonly #groupNames: GroupNames;
   readonly #groupsOf = new WeakMap<readonly Labels[], SeriesGroups>();
   readonly #matches = new WeakMap<PaneLayout, LayoutMatch>();
-  readonly #tree: PaneTree;
-  /** Every pane from here on is in memory, if there is one; earlier ones may be in the store only. */
-  residentFromMs: EventTimeMs = -Infinity;
   /** What of its panes was made of longer ones, in the order in which that was; up to a time, and mostly none. At the start only. */
   coarse: readonly CoarsePanes[] = [];
   /** It has, or had, all that came of its metric from here on. Of before, some was refused, dropped, or came while it was away. */
   wholeFromMs: EventTimeMs = -Infinity;
+  /** Some of its panes came of another stream, or of agents, before. */
+  isOfMore = false;
   /** Since a window over it went away: no pane that begins before this has changed. -Infinity: none is away. */
   changedFromMs: EventTimeMs = -Infinity;
-  /** The panes that have been deleted from the store without coming into memory. */
-  readonly dropped: PageCursor;
   /** Rises when windows leave memory: what panes know of their windows is out of date. */
   version = 0;
   /** Of a watched view: panes from here on stay, though they are in final windows only. */
@@ -72,19 +49,17 @@ export class PaneView {
   /** Of a watched view: groups that had no pane in memory, and the start of the first since. */
   readonly #comeGroups = new Map<string, EventTimeMs>();
   readonly #blockMs: number;
-  #fields = new Float64Array(0);
-  #fieldsUsed = 0;
 
-  constructor(metric: MetricSpec, paneMs: number, by: readonly string[]) {
-    this.key = viewKeyName(metric.name, paneMs, by);
-    this.dropped = new PageCursor("p", this.key);
+  /** `longMs`: of the long panes; null: none are kept. */
+  constructor(metric: MetricSpec, paneMs: number, by: readonly string[], longMs: number | null) {
+    super("p", viewKeyName(metric.name, paneMs, by), paneMs, metric.accumulate);
+    this.long =
+      longMs === null ? null : new PaneSet("l", withoutPaneSize(this.key), longMs, metric.accumulate);
     this.metric = metric.name;
     this.stream = metric.stream;
     this.by = by;
     this.#groupNames = new GroupNames(by);
-    this.layout = paneLayout(paneMs, metric.accumulate);
     this.#blockMs = historyBlockMs(paneMs);
-    this.#tree = new PaneTree(this.layout, (startMs, group) => this.panes.get(startMs, group)?.state);
   }
 
   get tracks(): readonly WindowTrack[] {
@@ -96,7 +71,7 @@ export class PaneView {
     return Math.min(...this.tracks.map((track) => track.finalToMs));
   }
 
-  /** Every pane that starts before this may go. Of a watched view blocks go as a whole: what still comes is added to all of its block. */
+  /** Every pane that starts before this may go, long ones too: no window begins within one. Of a watched view blocks go as a whole: what still comes is added to all of its block. */
   get dropToMs(): EventTimeMs {
     if (this.#changedBlocks === null) return this.finalToMs;
     let toMs = Math.min(this.finalToMs, this.heldFromMs);
@@ -123,14 +98,9 @@ export class PaneView {
     return groups;
   }
 
-  /** Panes in memory, and merges of them. */
-  get size(): number {
-    return this.panes.size + this.#tree.size;
-  }
-
-  /** The start of the pane that a delta's pane falls into, be it finer or coarser. */
-  paneStartOf(timeMs: EventTimeMs): EventTimeMs {
-    return Math.floor(timeMs / this.layout.paneMs) * this.layout.paneMs;
+  /** Its panes of either length. */
+  get sets(): readonly PaneSet[] {
+    return this.long === null ? [this] : [this, this.long];
   }
 
   /**
@@ -174,45 +144,15 @@ export class PaneView {
     return Object.fromEntries(this.by.map((name, index) => [name, values[index] ?? ""]));
   }
 
-  /** Adds a pane that is not in memory: with this state, or empty. */
-  open(startMs: EventTimeMs, group: string, state = emptyPane(this.layout, this.#newFields())): Pane {
-    const pane: Pane = { startMs, group, state, isChanged: false, records: [], recordsVersion: -1 };
-    this.panes.set(startMs, group, pane);
-    if (this.#changedBlocks !== null && !this.#tree.has(group)) this.#comeGroups.set(group, startMs);
-    this.#tree.come(startMs, group);
-    return pane;
+  override open(startMs: EventTimeMs, group: string, state?: PaneState): Pane {
+    if (this.#changedBlocks !== null && !this.tree.has(group)) this.#comeGroups.set(group, startMs);
+    return super.open(startMs, group, state);
   }
 
-  #newFields(): Float64Array {
-    const { stride } = this.layout;
-    if (this.#fieldsUsed === this.#fields.length) {
-      this.#fields = new Float64Array(PANES_PER_BUFFER * stride);
-      this.#fieldsUsed = 0;
-    }
-    this.#fieldsUsed += stride;
-    return this.#fields.subarray(this.#fieldsUsed - stride, this.#fieldsUsed);
-  }
-
-  /** To be called after a pane's state has changed. */
-  change({ startMs, group }: Pane): void {
-    this.#tree.change(startMs, group);
+  override change(pane: Pane): void {
+    super.change(pane);
+    const { startMs } = pane;
     if (startMs < this.sealedToMs) this.tooLateCount += 1;
     else this.#changedBlocks?.add(startOf(startMs, this.#blockMs));
-  }
-
-  /** Takes a pane out of memory. */
-  drop({ startMs, group }: Pane): void {
-    this.panes.delete(startMs, group);
-    this.#tree.go(startMs, group);
-  }
-
-  /** Forgets merges of panes that are all gone. */
-  tidy(): void {
-    this.#tree.forgetBefore(this.panes.firstMs);
-  }
-
-  /** The merge of a group's panes in `[startMs, endMs)`: always the same bits for the same panes. */
-  merged(group: string, startMs: EventTimeMs, endMs: EventTimeMs): PaneState {
-    return this.#tree.merged(group, startMs, endMs);
   }
 }

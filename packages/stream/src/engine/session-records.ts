@@ -1,6 +1,6 @@
 import type { TimeRange } from "../event-time.ts";
 import type { PaneRows } from "../pane-rows.ts";
-import type { Pane } from "./pane-view.ts";
+import type { Pane } from "./pane-set.ts";
 import type { Session } from "./session-book.ts";
 import type { SessionTrack } from "./session-track.ts";
 import type { WindowMemory } from "./window-memory.ts";

@@ -2,7 +2,8 @@ import { ACCUMULATORS } from "../accumulators/table.ts";
 import type { EventTimeMs, TimeRange } from "../event-time.ts";
 import type { PaneRows } from "../pane-rows.ts";
 import type { SessionWindowSpec } from "../window-spec.ts";
-import type { Pane, PaneView } from "./pane-view.ts";
+import type { Pane } from "./pane-set.ts";
+import type { PaneView } from "./pane-view.ts";
 import { SessionBook } from "./session-book.ts";
 import type { Session } from "./session-book.ts";
 import type { SessionMeasures } from "./session-codec.ts";
@@ -17,6 +18,7 @@ export const SESSION_ACCUMULATORS = ["first", "last"] as const;
  */
 export class SessionTrack extends WindowTrack {
   readonly spec: SessionWindowSpec;
+  readonly panes: PaneView;
   readonly book: SessionBook;
   /** What its stored sessions are of. */
   readonly measures: SessionMeasures;
@@ -26,6 +28,7 @@ export class SessionTrack extends WindowTrack {
   constructor(spec: SessionWindowSpec, view: PaneView) {
     super(spec.name, view);
     this.spec = spec;
+    this.panes = view;
     this.book = new SessionBook(spec);
     const { gapMs, lengthMsMax, metric } = spec;
     this.measures = { gapMs, lengthMsMax, of: JSON.stringify([metric, ...view.by]) };

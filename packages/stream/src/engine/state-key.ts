@@ -5,6 +5,8 @@ import type { EventTimeMs } from "../event-time.ts";
  * Where the engine's state lies in the caller's store. Keys are text (UTF-8 on disk) and order by kind, name, time:
  *
  *   p|{view}|{start}|{group}     one pane of one group: accumulators (pane-codec.ts)
+ *   l|{view}|{start}|{group}     one long pane of one group: as a pane
+ *   m|{view}                     how long the long panes of a view are, and that they hold all that its panes do: decimal ms
  *   w|{window}|{start}|{group}   last result of one window of one group (window-codec.ts)
  *   o|{window}|{start}|{group}   marker: not complete, or changed since its last result (open-marker.ts)
  *   s|{window}|{start}|{group}   where a group's sessions lie that begin in one page of time (session-codec.ts)
@@ -13,12 +15,13 @@ import type { EventTimeMs } from "../event-time.ts";
  *   v|{view}                     from when on it has all that came (view-entry.ts)
  *   n|{window}                   it was there at the last start, and from when on it is whole (window-presence.ts)
  *
- *   {view}    metric@paneMs:label,label   each name percent-encoded, so no bar inside; without the size where one stands for all
+ *   {view}    metric@paneMs:label,label   each name percent-encoded, so no bar inside; without the size where one stands for all (c, l, m, v)
  *   {window}  the window's name, percent-encoded
  *   {start}   event time ms + 2^52 as 14 hex digits: sorts, before 1970 too
  *   {group}   JSON array of the group's label values, in the order of `by`; may hold bars, being last
  */
-export type StateKind = "p" | "w" | "o" | "s";
+export type StateKind = PaneKind | "w" | "o" | "s";
+export type PaneKind = "p" | "l";
 
 /** Times beyond this (about 142,000 years either side of 1970) have no key. */
 export const STATE_TIME_MS_MAX = 2 ** 52 - 1;
@@ -44,10 +47,10 @@ export function stateKey(kind: StateKind, name: string, startMs: EventTimeMs, gr
 }
 
 export function parseStateKey(key: string): StateKeyParts | null {
-  const match = /^([pwos])\|([^|]*)\|([0-9a-f]{14})\|(.*)$/s.exec(key);
+  const match = /^([plwos])\|([^|]*)\|([0-9a-f]{14})\|(.*)$/s.exec(key);
   if (match === null) return null;
   const [, kind, name, start, group] = match;
-  if (kind !== "p" && kind !== "w" && kind !== "o" && kind !== "s") return null;
+  if (kind !== "p" && kind !== "l" && kind !== "w" && kind !== "o" && kind !== "s") return null;
   return { kind, name: name, startMs: parseInt(start, 16) - 2 ** 52, group: group };
 }
 
@@ -92,6 +95,11 @@ export function coarseKey(viewKey: string): string {
 /** Where it lies from when on a view is whole. */
 export function wholeKey(viewKey: string): string {
   return `v|${withoutPaneSize(viewKey)}`;
+}
+
+/** Where it lies how long the long panes of a view are. */
+export function longKey(viewKey: string): string {
+  return `m|${withoutPaneSize(viewKey)}`;
 }
 
 /** The same for views that differ in their pane size only. */

@@ -1,5 +1,5 @@
 import type { StateEntry } from "./due-ranges.ts";
-import { coarseKey, parseStateKey, wholeKey } from "./state-key.ts";
+import { coarseKey, longKey, parseStateKey, wholeKey, withoutPaneSize } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
 
 /** What the engine's state is stored under: a window, or a view (the panes of a metric, of one size and by certain labels). */
@@ -16,7 +16,17 @@ const LETTERS = { window: ["o", "s", "w", "f"], view: ["p"] } as const;
 export function stateRangesOf({ kind, name }: StateName): StateRange[] {
   const under = (letter: string) => ({ from: `${letter}|${name}|`, to: `${letter}|${name}}` });
   const only = (key: string) => ({ from: key, to: `${key}\0` });
-  if (kind === "view") return [...LETTERS.view.map(under), only(coarseKey(name)), only(wholeKey(name))];
+  if (kind === "view") {
+    const long = withoutPaneSize(name);
+    return [
+      // Without it the long panes count as none.
+      only(longKey(name)),
+      { from: `l|${long}|`, to: `l|${long}}` },
+      ...LETTERS.view.map(under),
+      only(coarseKey(name)),
+      only(wholeKey(name)),
+    ];
+  }
   return [...LETTERS.window, "n"].map((letter) =>
     // Of a window there is one such key, which ends with the name.
     letter === "f" || letter === "n" ? only(`${letter}|${name}`) : under(letter),

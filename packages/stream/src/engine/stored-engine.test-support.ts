@@ -5,7 +5,7 @@ import type { PaneRows } from "../pane-rows.ts";
 import type { WindowResult } from "../window-result.ts";
 import type { StateRange } from "./state-key.ts";
 import { decodeWindow } from "./window-codec.ts";
-import type { ReachedMs } from "./window-presence.ts";
+import type { ReachedMs } from "./view-entry.ts";
 import { WindowEngine } from "./window-engine.ts";
 import type { ApplyOutcome, StateChange, StateEntry, WindowEngineOptions } from "./window-engine.ts";
 
@@ -17,6 +17,7 @@ export class StoredEngine {
   readonly #lost = new Map<string, readonly TimeRange[]>();
   #panesLostToMs = -Infinity;
   #membership = new Membership();
+  readonly #partitions = new Map<string, Membership>();
   #engine: WindowEngine;
 
   constructor(options: WindowEngineOptions) {
@@ -30,7 +31,7 @@ export class StoredEngine {
   }
 
   apply(rows: PaneRows, nowMs: number): ApplyOutcome {
-    for (const key of this.#engine.needs(rows)) this.#engine.load(key, this.store.get(key));
+    this.#load(this.#engine.needs(rows));
     const outcome = this.#engine.apply(rows, nowMs);
     this.#commit();
     return outcome;
@@ -43,8 +44,11 @@ export class StoredEngine {
   /** By kind of the key: entries that ticks have read since the start. */
   readonly readCounts = new Map<string, number>();
 
-  /** The next starts die after so many commits that move panes. */
-  moveCommitsMax = Infinity;
+  /** The next starts die after so many commits that move panes, or make long ones: nothing can be done with the engine then. */
+  startCommitsMax = Infinity;
+
+  /** How many keys the last start, or `apply` since, has asked for. */
+  neededCount = 0;
 
   /** Keys and values of the last commit. */
   committedBytes = 0;
@@ -98,14 +102,20 @@ export class StoredEngine {
     this.#engine.setMembership(membership);
   }
 
+  setPartitions(stream: string, partitions: Membership): void {
+    this.#partitions.set(stream, partitions);
+    this.#engine.setPartitions(stream, partitions);
+  }
+
   /** Forgets everything but the store, and takes it up again, perhaps with other windows. */
   restart(options = this.#options, reachedMs?: ReachedMs): void {
     this.#options = options;
     this.#engine = new WindowEngine(options);
-    this.#movePanes();
+    if (!this.#prepareStore(reachedMs)) return;
     const entries = this.#engine.restoreRanges().flatMap((range) => this.#read(range));
-    for (const key of this.#engine.restore(entries, reachedMs)) this.#engine.load(key, this.store.get(key));
+    this.#load(this.#engine.restore(entries, reachedMs));
     this.#engine.setMembership(this.#membership);
+    for (const [stream, partitions] of this.#partitions) this.#engine.setPartitions(stream, partitions);
     for (const [agent, frontier] of this.#frontiers) this.#engine.setFrontier(agent, frontier);
     for (const [agent, lost] of this.#lost) this.#engine.setLost(agent, lost);
     this.#engine.setPanesLost(this.#panesLostToMs);
@@ -127,15 +137,29 @@ export class StoredEngine {
     return this.#engine.computed(results, found, nowMs);
   }
 
-  #movePanes(): void {
-    const move = this.#engine.paneMove();
+  /** False: it has died. */
+  #prepareStore(reachedMs?: ReachedMs): boolean {
     let commits = 0;
+    const move = this.#engine.paneMove(reachedMs);
     for (let range = move.nextRange(); range !== null; range = move.nextRange()) {
       const keys = move.take(this.#read(range));
       if (keys.length === 0) continue;
-      if (++commits > this.moveCommitsMax) return;
+      if (++commits > this.startCommitsMax) return false;
       this.#write(move.merge(keys.map((key) => this.store.get(key))));
     }
+    const build = this.#engine.longPaneBuild();
+    for (let range = build.nextRange(); range !== null; range = build.nextRange()) {
+      const changes = build.take(this.#read(range));
+      if (changes.length === 0) continue;
+      if (++commits > this.startCommitsMax) return false;
+      this.#write(changes);
+    }
+    return true;
+  }
+
+  #load(keys: readonly string[]): void {
+    this.neededCount = keys.length;
+    for (const key of keys) this.#engine.load(key, this.store.get(key));
   }
 
   #commit(): void {

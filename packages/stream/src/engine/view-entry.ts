@@ -1,5 +1,8 @@
 import type { EventTimeMs } from "../event-time.ts";
 
+/** What has come of a stream of records, or of agents (undefined), is not later than this; null: the stream is not read. */
+export type ReachedMs = (stream: string | undefined) => EventTimeMs | null;
+
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
@@ -9,10 +12,22 @@ export interface ViewEntry {
   readonly wholeFromMs: EventTimeMs | null;
   /** The stream of records that its metric is of. */
   readonly stream?: string | undefined;
+  /** Some of its panes came of another stream, or of agents, before. */
+  readonly isOfMore?: true | undefined;
   /** It was not there at the last start, and what its metric had went by. */
   readonly isGone?: true;
   /** See `PaneView.changedFromMs`; null: nothing has changed, absent: no window over it is away. */
   readonly changedFromMs?: EventTimeMs | null | undefined;
+}
+
+/**
+ * No record of a view's stream that has come is of this time or later. Infinity: nobody knows; of agents' readings a pane may be longer
+ * than what is known of them, or ahead of it.
+ */
+export function comeToMs(stream: string | undefined, entry: ViewEntry, reachedMs: ReachedMs): EventTimeMs {
+  if (stream === undefined || entry.stream !== stream || entry.isOfMore === true) return Infinity;
+  const latestMs = reachedMs(stream) ?? -Infinity;
+  return latestMs === -Infinity ? Infinity : Math.floor(latestMs) + 1;
 }
 
 export function encodeViewEntry(entry: ViewEntry): Uint8Array {

@@ -5,24 +5,26 @@ import type { Frontier } from "../frontier.ts";
 import type { Membership } from "../membership.ts";
 import { mergeRanges } from "../merge-ranges.ts";
 import type { PaneRows } from "../pane-rows.ts";
-import { paneMsOf } from "../pane-size.ts";
+import { longPaneMs, paneMsOf } from "../pane-size.ts";
 import { emptyPane, mergePane, mergeRows } from "../pane-state.ts";
 import type { PaneState } from "../pane-state.ts";
 import { readingCountOfRow } from "../reading-count.ts";
 import { windowProblem } from "../window-problem.ts";
 import type { WindowResult } from "../window-result.ts";
 import type { MetricSpec, WindowSpec } from "../window-spec.ts";
+import { sketchNamed } from "../sketches/table.ts";
 import { encodeCoarse } from "./coarse-codec.ts";
 import { DueRanges } from "./due-ranges.ts";
 import type { StateEntry } from "./due-ranges.ts";
 import { GridTrack } from "./grid-track.ts";
 import { LateReadings } from "./late-readings.ts";
 import type { LateWindow } from "./late-readings.ts";
+import { LongPaneBuild } from "./long-pane-build.ts";
 import { MemorySweep } from "./memory-sweep.ts";
 import { OutdatedWindows } from "./outdated-windows.ts";
 import { PaneMove } from "./pane-move.ts";
+import type { Pane, PaneSet } from "./pane-set.ts";
 import { PaneView } from "./pane-view.ts";
-import type { Pane } from "./pane-view.ts";
 import { SessionRecords } from "./session-records.ts";
 import { SESSION_ACCUMULATORS, SessionTrack } from "./session-track.ts";
 import { Standing } from "./standing.ts";
@@ -34,7 +36,7 @@ import type { StateName } from "./state-name.ts";
 import { TickRoom } from "./tick-room.ts";
 import { WindowMemory } from "./window-memory.ts";
 import type { StateChange } from "./window-memory.ts";
-import type { ReachedMs } from "./window-presence.ts";
+import type { ReachedMs } from "./view-entry.ts";
 import { WindowRestore } from "./window-restore.ts";
 import { WindowRevisions } from "./window-revisions.ts";
 import type { WindowRecord } from "./window-track.ts";
@@ -66,6 +68,8 @@ export interface WindowEngineOptions {
   readonly panesComeMax?: number;
   /** Most windows in memory that wait for missing agents; more are only completed by further data or finality. Default 200,000. */
   readonly openWindowsMax?: number;
+  /** Windows of so many panes or more are merged from longer ones, kept beside them. Default 240. */
+  readonly longWindowPanesMin?: number;
   /** As many open ones of each window are taken up from the store at the start, and of one of them with each tick then. Default 1,000. */
   readonly restoredMax?: number;
   /** Of what is due to be final, or to go, and has left memory, so many entries are read at a time. Default 1,000. */
@@ -128,7 +132,7 @@ export interface WindowEngineCounts {
  * Central's windows as a pure state machine: pane deltas and frontiers in, revisions of windows out. The caller owns the
  * store and the clock, and makes these calls one after another, never interleaved:
  *
- *   at start   move what was stored with another pane size (pane-move.ts)
+ *   at start   move what was stored with another pane size (pane-move.ts), and make long panes where they are not (long-pane-build.ts)
  *              for (const range of engine.restoreRanges()) for (const entry of read(range)) entries.push(entry);
  *              for (const key of engine.restore(entries)) engine.load(key, read(key));
  *              engine.setMembership(…); engine.setFrontier(…), engine.setLost(…), engine.setCoarse(…) for every agent
@@ -187,19 +191,27 @@ export class WindowEngine {
       if (windows.length === 0) continue;
       const size = paneMsOf(windows);
       if (!size.isPossible) throw new Error(`cannot window metric ${metric.name}: ${size.reason}`);
-      for (const spec of windows) this.#addWindow(spec, this.#viewFor(metric, windows, spec, size.paneMs));
+      const groupings = Map.groupBy(windows, ({ by }) => JSON.stringify(by));
+      for (const specs of groupings.values()) {
+        const isLong = !metric.accumulate.some((name) => sketchNamed(name)?.hasRuns === true);
+        const longMs = isLong ? longPaneMs(specs, size.paneMs, bounds.longWindowPanesMin) : null;
+        const view = this.#addView(metric, windows, { by: specs[0].by, paneMs: size.paneMs, longMs });
+        for (const spec of specs) this.#addWindow(spec, view);
+      }
     }
   }
 
-  #viewFor(metric: MetricSpec, windows: readonly WindowSpec[], { by }: WindowSpec, paneMs: number): PaneView {
+  #addView(
+    metric: MetricSpec,
+    windows: readonly WindowSpec[],
+    { by, paneMs, longMs }: { by: readonly string[]; paneMs: number; longMs: number | null },
+  ): PaneView {
     const hasSessions = windows.some(({ kind }) => kind === "session");
     const accumulate = hasSessions ? [...metric.accumulate, ...SESSION_ACCUMULATORS] : metric.accumulate;
-    const fresh = new PaneView({ ...metric, accumulate }, paneMs, by);
-    const known = this.#memory.views.get(fresh.key);
-    if (known !== undefined) return known;
-    this.#memory.views.set(fresh.key, fresh);
-    this.#viewsOf.set(metric.name, [...(this.#viewsOf.get(metric.name) ?? []), fresh]);
-    return fresh;
+    const view = new PaneView({ ...metric, accumulate }, paneMs, by, longMs);
+    this.#memory.addView(view);
+    this.#viewsOf.set(metric.name, [...(this.#viewsOf.get(metric.name) ?? []), view]);
+    return view;
   }
 
   #addWindow(spec: WindowSpec, view: PaneView): void {
@@ -215,30 +227,39 @@ export class WindowEngine {
     this.#restore.settle();
     const keys = this.#needed;
     for (const { view, panes } of this.#place(rows)) {
-      let paneRanges: Map<string, TimeRange[]> | null = null;
+      /** Of panes of either length. */
+      let paneRanges: Map<PaneSet, Map<string, TimeRange[]>> | null = null;
       for (const { startMs, group, rows: placed } of panes) {
         for (const track of view.sessionTracks)
           for (const row of placed) this.#sessions.addNeeds(keys, track, rows, row, group);
         if (view.panes.get(startMs, group)?.recordsVersion === view.version) continue;
+        let isTaken = view.sessionTracks.length > 0;
         for (const track of view.gridTracks) {
           let range: TimeRange | null = null;
           for (const windowMs of track.startsOver(startMs)) {
-            if (track.isClosed(windowMs) || track.records.get(windowMs, group)?.hasPanes === true) continue;
+            if (track.isClosed(windowMs)) continue;
+            isTaken = true;
+            if (track.records.get(windowMs, group)?.hasPanes === true) continue;
             this.#memory.addRecordNeeds(keys, track, windowMs, group);
             range = over(range, windowMs, track.grid.endOf(windowMs));
           }
           if (range === null) continue;
           paneRanges ??= new Map();
-          const ranges = paneRanges.get(group);
-          if (ranges === undefined) paneRanges.set(group, [range]);
+          let ofGroups = paneRanges.get(track.panes);
+          if (ofGroups === undefined) paneRanges.set(track.panes, (ofGroups = new Map()));
+          const ranges = ofGroups.get(group);
+          if (ranges === undefined) ofGroups.set(group, [range]);
           else ranges.push(range);
         }
+        if (isTaken)
+          for (const set of view.sets) this.#memory.addPaneNeeds(keys, set, paneOver(set, startMs), group);
       }
       if (paneRanges === null) continue;
       // Windows overlap: each pane is asked for once.
-      for (const [group, ranges] of paneRanges)
-        for (const range of mergeRanges(ranges, Infinity))
-          this.#memory.addPaneNeeds(keys, view, range, group);
+      for (const [panes, ofGroups] of paneRanges)
+        for (const [group, ranges] of ofGroups)
+          for (const range of mergeRanges(ranges, Infinity))
+            this.#memory.addPaneNeeds(keys, panes, range, group);
     }
     if (keys.size === 0) return NOTHING;
     const needed = [...keys];
@@ -482,9 +503,14 @@ export class WindowEngine {
   }
 
   /** To be carried out before `restoreRanges`. */
-  paneMove(): PaneMove {
-    this.#paneMove = new PaneMove([...this.#memory.views.values()]);
+  paneMove(reachedMs: ReachedMs = () => null): PaneMove {
+    this.#paneMove = new PaneMove([...this.#memory.views.values()], reachedMs);
     return this.#paneMove;
+  }
+
+  /** To be carried out after the panes have been moved, before `restoreRanges`. */
+  longPaneBuild(): LongPaneBuild {
+    return new LongPaneBuild([...this.#memory.views.values()]);
   }
 
   /** Windows of which some that are not final stay as they were, or are not there, for their panes do not have all of them; and up to when. */
@@ -530,7 +556,7 @@ export class WindowEngine {
     const { views, tracks, open, unreadableCount } = this.#memory;
     const sum = (sizes: Iterable<number>) => Array.from(sizes).reduce((total, size) => total + size, 0);
     return {
-      panesInMemory: sum(Array.from(views.values(), (view) => view.panes.size)),
+      panesInMemory: sum([...views.values()].flatMap(({ sets }) => sets.map(({ panes }) => panes.size))),
       windowsInMemory: sum(Array.from(tracks.values(), (track) => track.records.size)),
       windowsOpen: open.size,
       windowsForgotten: this.#sweep.forgottenCount,
@@ -591,12 +617,24 @@ export class WindowEngine {
       for (const row of placed) this.#memory.lacks(view, rows.startMs[row] + rows.layout.paneMs);
       return WINDOWED;
     }
-    const pane = known ?? this.#openPane(view, startMs, group, records);
+    const pane = known ?? this.#openPane(view, startMs, group);
+    const { long } = view;
+    if (!isCurrent && long !== null)
+      pane.long =
+        long.panes.get(long.paneStartOf(startMs), group) ??
+        this.#openPane(long, long.paneStartOf(startMs), group);
     pane.records = records;
     pane.recordsVersion = view.version;
-    if (whole !== null && placed.length === rows.rowCount) mergePane(view.layout, pane.state, whole);
-    else mergeRows(view.layout, pane.state, rows, placed, match);
+    const merge = (state: PaneState) => {
+      if (whole !== null && placed.length === rows.rowCount) mergePane(view.layout, state, whole);
+      else mergeRows(view.layout, state, rows, placed, match);
+    };
+    merge(pane.state);
     this.#memory.paneChanged(view, pane);
+    if (long !== null && pane.long !== null) {
+      merge(pane.long.state);
+      this.#memory.setChanged(long, pane.long);
+    }
     let isRevising = false;
     for (const record of records) {
       if (!isOpen(record)) continue;
@@ -625,16 +663,14 @@ export class WindowEngine {
         record.hasPanes = true;
         records.push(record);
       }
-      if (brought !== null) this.#memory.bringPanes(view, brought, group);
+      if (brought !== null) this.#memory.bringPanes(track.panes, brought, group);
     }
     return records;
   }
 
-  #openPane(view: PaneView, startMs: EventTimeMs, group: string, records: readonly WindowRecord[]): Pane {
-    // Where a window of fixed place has brought its panes there is none.
-    const own = { startMs, endMs: startMs + view.layout.paneMs };
-    if (records.length === 0) this.#memory.bringPanes(view, own, group);
-    return view.open(startMs, group);
+  #openPane(set: PaneSet, startMs: EventTimeMs, group: string): Pane {
+    this.#memory.bringPanes(set, paneOver(set, startMs), group);
+    return set.open(startMs, group);
   }
 
   /** Windows that start later have none of these panes. */
@@ -650,15 +686,22 @@ export class WindowEngine {
 
   /** Drops what only final windows look at. */
   #dropFinal(view: PaneView): void {
-    for (const pane of view.panes.before(view.dropToMs)) {
-      if (!this.#room.hasRoom()) break;
-      this.#room.take(this.#memory.dropPane(view, pane));
-    }
+    for (const set of view.sets)
+      for (const pane of set.panes.before(view.dropToMs)) {
+        if (!this.#room.hasRoom()) break;
+        this.#room.take(this.#memory.dropPane(set, pane));
+      }
     for (const track of view.sessionTracks) {
       for (const { group, pageMs } of track.book.dropFinal(track.finalToMs))
         this.#memory.delete(stateKey("s", track.key, pageMs, group));
     }
   }
+}
+
+/** The pane that a time falls into. */
+function paneOver(set: PaneSet, timeMs: EventTimeMs): TimeRange {
+  const startMs = set.paneStartOf(timeMs);
+  return { startMs, endMs: startMs + set.layout.paneMs };
 }
 
 /** The range that holds both: windows over the same pane leave nothing between them. */
@@ -694,12 +737,13 @@ function boundsOf(options: WindowEngineOptions) {
     hotPanesMax: options.hotPanesMax ?? 500_000,
     panesComeMax: options.panesComeMax ?? 20_000,
     openWindowsMax: options.openWindowsMax ?? 200_000,
+    longWindowPanesMin: options.longWindowPanesMin ?? 240,
     restoredMax: options.restoredMax ?? 1_000,
     dueEntriesMax: options.dueEntriesMax ?? 1_000,
     tickBytesMax: options.tickBytesMax ?? Infinity,
   };
   for (const [name, value] of Object.entries(bounds)) {
-    const least = name.endsWith("Max") || name === "hotMs" ? 1 : 0;
+    const least = name.endsWith("Max") || name.endsWith("Min") || name === "hotMs" ? 1 : 0;
     if (!(value >= least))
       throw new Error(`cannot build the engine: ${name} is ${value}, at least ${least} is needed`);
   }

@@ -4,10 +4,12 @@ import type { WindowResult } from "../window-result.ts";
 import { CompletenessPool } from "./completeness-pool.ts";
 import { decodeMarker, encodeMarker } from "./open-marker.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
-import type { Pane, PaneView } from "./pane-view.ts";
+import type { Pane, PaneSet } from "./pane-set.ts";
+import type { PaneView } from "./pane-view.ts";
 import { encodeSessions } from "./session-codec.ts";
 import type { SessionTrack } from "./session-track.ts";
 import { parseStateKey, stateKey, wholeKey } from "./state-key.ts";
+import type { StateKeyParts } from "./state-key.ts";
 import { encodeViewEntry } from "./view-entry.ts";
 import { decodeWindow, encodeWindow } from "./window-codec.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
@@ -37,26 +39,37 @@ export class WindowMemory {
   readonly #loaded = new Map<string, Uint8Array>();
   readonly #absent = new Set<string>();
 
-  readonly #changedPanes: { view: PaneView; pane: Pane }[] = [];
+  readonly #longSets = new Map<string, PaneSet>();
+  readonly #changedPanes: { set: PaneSet; pane: Pane }[] = [];
   /** As they go into the store. */
   readonly #changedResults = new Map<WindowRecord, { readonly key: string; readonly bytes: Uint8Array }>();
   readonly #changedMarkers = new Set<WindowRecord>();
   readonly #changedSessions = new Map<string, { track: SessionTrack; pageMs: EventTimeMs; group: string }>();
   readonly #changes = new Map<string, Uint8Array | null>();
 
+  addView(view: PaneView): void {
+    this.views.set(view.key, view);
+    if (view.long !== null) this.#longSets.set(view.long.key, view.long);
+  }
+
+  /** Whose panes lie under such keys; undefined where it is none of these. */
+  paneSet({ kind, name }: Pick<StateKeyParts, "kind" | "name">): PaneSet | undefined {
+    return kind === "l" ? this.#longSets.get(name) : this.views.get(name);
+  }
+
   /** What the store has under a key that was asked for; undefined when nothing. */
   load(key: string, bytes: Uint8Array | undefined): void {
     const parts = parseStateKey(key);
     if (parts === null) return;
-    if (parts.kind !== "p") {
+    if (parts.kind !== "p" && parts.kind !== "l") {
       if (bytes === undefined) this.#absent.add(key);
       else this.#loaded.set(key, bytes);
       return;
     }
-    const view = this.views.get(parts.name);
-    if (view === undefined || view.panes.get(parts.startMs, parts.group) !== undefined) return;
-    const state = bytes === undefined ? null : decodePane(view.layout, bytes);
-    if (state !== null) view.open(parts.startMs, parts.group, state);
+    const set = this.paneSet(parts);
+    if (set === undefined || set.panes.get(parts.startMs, parts.group) !== undefined) return;
+    const state = bytes === undefined ? null : decodePane(set.layout, bytes);
+    if (state !== null) set.open(parts.startMs, parts.group, state);
     else {
       this.#absent.add(key);
       if (bytes !== undefined) this.unreadableCount++;
@@ -78,22 +91,23 @@ export class WindowMemory {
   }
 
   /** The panes of a range that may be in the store only. */
-  addPaneNeeds(keys: Set<string>, view: PaneView, { startMs, endMs }: TimeRange, group: string): void {
-    const toMs = Math.min(endMs, view.residentFromMs);
-    for (let atMs = startMs; atMs < toMs; atMs += view.layout.paneMs) {
-      if (view.panes.get(atMs, group) !== undefined) continue;
-      const key = stateKey("p", view.key, atMs, group);
+  addPaneNeeds(keys: Set<string>, set: PaneSet, { startMs, endMs }: TimeRange, group: string): void {
+    const toMs = Math.min(endMs, set.residentFromMs);
+    for (let atMs = startMs; atMs < toMs; atMs += set.layout.paneMs) {
+      if (set.panes.get(atMs, group) !== undefined) continue;
+      const key = stateKey(set.kind, set.key, atMs, group);
       if (!this.#absent.has(key)) keys.add(key);
     }
   }
 
   /** Asserts that the panes of a range have been loaded: looks at the first of them, and at some. */
-  bringPanes(view: PaneView, { startMs, endMs }: TimeRange, group: string): void {
-    const { paneMs } = view.layout;
+  bringPanes(set: PaneSet, { startMs, endMs }: TimeRange, group: string): void {
+    if (startMs >= set.residentFromMs) return;
+    const { paneMs } = set.layout;
     const missing = new Set<string>();
     const stepMs = Math.max(1, Math.ceil((endMs - startMs) / paneMs / PANES_LOOKED_AT)) * paneMs;
     for (let atMs = startMs; atMs < endMs; atMs += stepMs)
-      this.addPaneNeeds(missing, view, { startMs: atMs, endMs: Math.min(atMs + paneMs, endMs) }, group);
+      this.addPaneNeeds(missing, set, { startMs: atMs, endMs: Math.min(atMs + paneMs, endMs) }, group);
     assert(missing.size === 0, `${[...missing][0]} is applied to without having been loaded`);
   }
 
@@ -218,21 +232,25 @@ export class WindowMemory {
   }
 
   paneChanged(view: PaneView, pane: Pane): void {
-    view.change(pane);
-    if (pane.startMs < view.changedFromMs) {
-      view.changedFromMs = pane.startMs;
-      this.wholeChanged(view);
-    }
+    this.setChanged(view, pane);
+    if (pane.startMs >= view.changedFromMs) return;
+    view.changedFromMs = pane.startMs;
+    this.wholeChanged(view);
+  }
+
+  /** The same of a long pane. */
+  setChanged(set: PaneSet, pane: Pane): void {
+    set.change(pane);
     if (pane.isChanged) return;
     pane.isChanged = true;
-    this.#changedPanes.push({ view, pane });
+    this.#changedPanes.push({ set, pane });
   }
 
   /** Returns how many bytes that takes up in a commit, about. */
-  dropPane(view: PaneView, pane: Pane): number {
-    view.drop(pane);
+  dropPane(set: PaneSet, pane: Pane): number {
+    set.drop(pane);
     pane.isChanged = false;
-    const key = stateKey("p", view.key, pane.startMs, pane.group);
+    const key = stateKey(set.kind, set.key, pane.startMs, pane.group);
     this.delete(key);
     return key.length;
   }
@@ -258,10 +276,14 @@ export class WindowMemory {
     this.#changes.set(`f|${track.key}`, encoder.encode(String(track.finalToMs)));
   }
 
-  wholeChanged({ key, wholeFromMs, stream, changedFromMs }: PaneView): void {
+  wholeChanged({ key, wholeFromMs, stream, isOfMore, changedFromMs }: PaneView): void {
     const timeOf = (timeMs: EventTimeMs) => (Number.isFinite(timeMs) ? timeMs : null);
     const changed = changedFromMs === -Infinity ? {} : { changedFromMs: timeOf(changedFromMs) };
-    this.put(wholeKey(key), encodeViewEntry({ wholeFromMs: timeOf(wholeFromMs), stream, ...changed }));
+    const more = isOfMore ? { isOfMore } : {};
+    this.put(
+      wholeKey(key),
+      encodeViewEntry({ wholeFromMs: timeOf(wholeFromMs), stream, ...more, ...changed }),
+    );
   }
 
   /** A view has not taken, or not kept, all of before this. */
@@ -281,12 +303,12 @@ export class WindowMemory {
 
   /** What has changed since the last call, for one atomic commit. */
   takeChanges(): StateChange[] {
-    for (const { view, pane } of this.#changedPanes) {
+    for (const { set, pane } of this.#changedPanes) {
       if (!pane.isChanged) continue;
       pane.isChanged = false;
       this.#changes.set(
-        stateKey("p", view.key, pane.startMs, pane.group),
-        encodePane(view.layout, pane.state),
+        stateKey(set.kind, set.key, pane.startMs, pane.group),
+        encodePane(set.layout, pane.state),
       );
     }
     for (const { key, bytes } of this.#changedResults.values()) this.#changes.set(key, bytes);

@@ -2,8 +2,8 @@ import type { EventTimeMs } from "../event-time.ts";
 import type { PaneView } from "./pane-view.ts";
 import { SessionTrack } from "./session-track.ts";
 import { viewMetricName, withoutPaneSize } from "./state-key.ts";
-import { decodeViewEntry, encodeViewEntry } from "./view-entry.ts";
-import type { ViewEntry } from "./view-entry.ts";
+import { comeToMs, decodeViewEntry, encodeViewEntry } from "./view-entry.ts";
+import type { ReachedMs, ViewEntry } from "./view-entry.ts";
 import type { WindowMemory } from "./window-memory.ts";
 import type { WindowTrack } from "./window-track.ts";
 
@@ -37,9 +37,6 @@ export interface Reach {
   readonly reachedMs: ReachedMs;
 }
 
-/** What has come of a stream of records, or of agents (undefined), is not later than this; null: the stream is not read. */
-export type ReachedMs = (stream: string | undefined) => EventTimeMs | null;
-
 /**
  * Finds the views and windows that were not there at the last start: what came meanwhile was not looked at for them. To be called
  * once views and tracks know how far the store reaches.
@@ -61,7 +58,9 @@ export function notePresence(memory: WindowMemory, reach: Reach): void {
     view.wholeFromMs = wholeFromMs;
     names.add(name);
     const entry = entries.get(name);
-    if (entry === undefined || entry.isGone === true) memory.wholeChanged(view);
+    const isMoved = entry !== undefined && entry.stream !== view.stream;
+    view.isOfMore = isMoved || entry?.isOfMore === true;
+    if (entry === undefined || entry.isGone === true || isMoved) memory.wholeChanged(view);
   }
   const { stored, finalToMs, shownToMs } = reach;
   for (const track of memory.tracks.values())
@@ -112,7 +111,9 @@ function wholeFromOf(
   // Of a metric of agents that was never in a window nothing has gone by, as far as anybody knows.
   if (there.length === 0 && (view.stream !== undefined || ofMetric.length > 0))
     seenMs.push(Math.ceil(reachedMs(view.stream) ?? -Infinity));
-  return Math.max(panesToMs.get(metric) ?? -Infinity, ...seenMs);
+  const comeMs = ofMetric.map((entry) => comeToMs(view.stream, entry, reachedMs));
+  const panesMs = panesToMs.get(metric) ?? -Infinity;
+  return Math.max(comeMs.length === 0 ? panesMs : Math.min(panesMs, Math.max(...comeMs)), ...seenMs);
 }
 
 function noteWindow(

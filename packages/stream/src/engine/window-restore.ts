@@ -1,3 +1,4 @@
+import { assert } from "../assert.ts";
 import type { EventTimeMs } from "../event-time.ts";
 import { readingCountOfRow } from "../reading-count.ts";
 import type { StateEntry } from "./due-ranges.ts";
@@ -9,11 +10,11 @@ import type { OpenMarker } from "./open-marker.ts";
 import { decodeSessions } from "./session-codec.ts";
 import { reopenMoved } from "./session-records.ts";
 import { SessionTrack } from "./session-track.ts";
-import { coarseKey, parseStateKey, stateRange, viewMetricName, viewPaneMs } from "./state-key.ts";
+import { coarseKey, longKey, parseStateKey, stateRange, viewMetricName, viewPaneMs } from "./state-key.ts";
 import type { StateKeyParts, StateRange } from "./state-key.ts";
+import type { ReachedMs } from "./view-entry.ts";
 import type { WindowMemory } from "./window-memory.ts";
 import { missesNothing, notePresence } from "./window-presence.ts";
-import type { ReachedMs } from "./window-presence.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
 
 const decoder = new TextDecoder();
@@ -77,7 +78,10 @@ export class WindowRestore {
       ...stateRange("w", track.key, -Infinity, Infinity),
       ...last,
     }));
-    const whole = ["c", "f", "n", "s", "v"].map((kind) => ({ from: `${kind}|`, to: `${kind}}` }));
+    const lastLong = [...this.#memory.views.values()].flatMap(({ long }) =>
+      long === null ? [] : { ...stateRange("l", long.key, -Infinity, Infinity), ...last },
+    );
+    const whole = ["c", "f", "m", "n", "s", "v"].map((kind) => ({ from: `${kind}|`, to: `${kind}}` }));
     const markers = Array.from(this.#memory.tracks.values(), (track) => {
       const range = stateRange("o", track.key, -Infinity, Infinity);
       // Where sessions lie may change, and their markers with them.
@@ -86,7 +90,7 @@ export class WindowRestore {
       this.#later.set(track, newest);
       return newest;
     });
-    return [...whole, ...markers, ...lastPanes, ...lastResults];
+    return [...whole, ...markers, ...lastPanes, ...lastLong, ...lastResults];
   }
 
   /** Some of what is left of the markers, of one window after another, then of what windows have missed; for `takeLater`. */
@@ -122,13 +126,20 @@ export class WindowRestore {
   take(entries: readonly StateEntry[], reachedMs: ReachedMs): string[] {
     const parsed = entries.map(({ key, bytes }) => ({ key, bytes, parts: parseStateKey(key) }));
     const stored = new Map<string, Uint8Array>();
+    const longMs = new Map<string, string>();
     for (const { key, bytes, parts } of parsed) {
-      if (key.startsWith("n|") || key.startsWith("v|")) stored.set(key, bytes);
+      if (key.startsWith("m|")) longMs.set(key, decoder.decode(bytes));
+      else if (key.startsWith("n|") || key.startsWith("v|")) stored.set(key, bytes);
       else if (parts === null && key.startsWith("c|")) this.#takeCoarse(key, bytes);
       else if (parts === null) this.#takeFinal(key, bytes);
       else if (parts.kind === "s") this.#takeSessions(key, parts, bytes);
       else if (parts.kind !== "o") this.#takeLast(parts);
     }
+    for (const { key, long, residentFromMs } of this.#memory.views.values())
+      assert(
+        residentFromMs === -Infinity || longMs.get(longKey(key)) === long?.layout.paneMs.toString(),
+        `long panes of ${key} have not been made`,
+      );
     notePresence(this.#memory, {
       stored,
       finalToMs: this.#finalToMs,
@@ -216,10 +227,10 @@ export class WindowRestore {
 
   /** Of sessions nobody knows what they would have been. */
   #lookForMissed(track: WindowTrack): void {
-    const { missedFromMs, view } = track;
+    const { missedFromMs, panes } = track;
     if (missedFromMs === null || !(track instanceof GridTrack)) return;
     const fromMs = Math.max(missedFromMs, track.finalToMs, track.keptBeforeMs);
-    const range = stateRange("p", view.key, view.paneStartOf(fromMs), view.residentFromMs);
+    const range = stateRange(panes.kind, panes.key, panes.paneStartOf(fromMs), panes.residentFromMs);
     this.#missed.set(track, { range: { ...range, limit: this.#atOnce }, lastOf: new Map() });
   }
 
@@ -242,7 +253,7 @@ export class WindowRestore {
         left--;
         this.#memory.addRecordNeeds(this.#keys, track, startMs, group);
         const endMs = track.grid.endOf(startMs);
-        this.#memory.addPaneNeeds(this.#keys, track.view, track.panesOf(startMs, endMs), group);
+        this.#memory.addPaneNeeds(this.#keys, track.panes, track.panesOf(startMs, endMs), group);
         const marker = { openedAtMs: endMs, firstPassedAtMs: null, isAside: false };
         this.#waiting.push({ track, startMs, endMs, group, marker, isMissed: true });
       }
@@ -283,6 +294,11 @@ export class WindowRestore {
     if (kind === "w") {
       this.#memory.tracks.get(name)?.hasStoredTo(startMs + 1);
       this.#shownToMs.set(name, startMs);
+    }
+    if (kind === "l") {
+      const long = this.#memory.paneSet({ kind, name });
+      if (long !== undefined) long.residentFromMs = startMs + long.layout.paneMs;
+      return;
     }
     if (kind !== "p") return;
     const paneMs = viewPaneMs(name);
@@ -345,7 +361,7 @@ export class WindowRestore {
     // What was set aside without what came while the window was away is looked at again.
     const isAside = marker.isAside && startMs >= track.staleToMs;
     if (!isAside && endMs !== null)
-      this.#memory.addPaneNeeds(keys, track.view, track.panesOf(startMs, endMs), group);
+      this.#memory.addPaneNeeds(keys, track.panes, track.panesOf(startMs, endMs), group);
     this.#waiting.push({ track, startMs, endMs, group, marker: { ...marker, isAside }, isMissed: false });
   }
 }
@@ -358,9 +374,9 @@ function isOfBefore(
   if (result !== null) return false;
   // Its panes are in memory only where it was not set aside, which nothing is that was not shown.
   if (marker.isAside) return revision > 0;
-  const { view } = track;
-  const panes = track.panesOf(startMs, endMs);
-  return readingCountOfRow(view.layout, view.merged(group, panes.startMs, panes.endMs).fields, 0) === 0;
+  const { panes } = track;
+  const range = track.panesOf(startMs, endMs);
+  return readingCountOfRow(panes.layout, panes.merged(group, range.startMs, range.endMs).fields, 0) === 0;
 }
 
 /** Null of a session that is merged into another, undefined where there is nothing any more. */

@@ -128,7 +128,7 @@ export class WindowRevisions {
         if (isWithoutPanes(record))
           this.#memory.addPaneNeeds(
             keys,
-            track.view,
+            track.panes,
             track.panesOf(record.startMs, record.endMs),
             record.group,
           );
@@ -162,7 +162,7 @@ export class WindowRevisions {
         }
         begunMs = stepMs;
         if (isWithoutPanes(record))
-          this.#memory.bringPanes(track.view, track.panesOf(record.startMs, record.endMs), record.group);
+          this.#memory.bringPanes(track.panes, track.panesOf(record.startMs, record.endMs), record.group);
         this.#emit(record, "final", nowMs);
         emitted.push(record);
       }
@@ -341,10 +341,8 @@ export class WindowRevisions {
       const [intoMs] = track.startsOver(track.view.paneStartOf(record.startMs), group);
       return { values: {}, beside: NOTHING_BESIDE, mergedIntoMs: result?.mergedIntoMs ?? intoMs };
     }
-    const { view } = track;
-    const panes = track.panesOf(record.startMs, record.endMs);
-    const merged = view.merged(group, panes.startMs, panes.endMs);
-    return windowValues(view.layout, merged);
+    const { startMs, endMs } = track.panesOf(record.startMs, record.endMs);
+    return windowValues(track.panes.layout, track.panes.merged(group, startMs, endMs));
   }
 
   #standingOf(record: WindowRecord): WindowStanding {

@@ -4,6 +4,7 @@ import type { WindowResult, WindowState } from "../window-result.ts";
 import type { WindowSpec } from "../window-spec.ts";
 import { ByStart } from "./by-start.ts";
 import { PageCursor } from "./page-cursor.ts";
+import type { PaneSet } from "./pane-set.ts";
 import type { PaneView } from "./pane-view.ts";
 import { windowKeyName } from "./state-key.ts";
 
@@ -50,6 +51,8 @@ export interface WindowRecord {
 export abstract class WindowTrack {
   abstract readonly spec: WindowSpec;
   readonly view: PaneView;
+  /** Those that its windows are merges of: the view's own, or its long ones. */
+  abstract readonly panes: PaneSet;
   readonly key: string;
   readonly records = new ByStart<WindowRecord>();
   /** Every window that starts before this is final. */

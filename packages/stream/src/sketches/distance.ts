@@ -68,6 +68,7 @@ export class Distance implements Sketch {
 export const distanceKind: SketchKind = {
   name: "distance",
   id: 17,
+  hasRuns: true,
   results: ["distance", "inexact"],
   create: () => new Distance(),
   decode(bytes) {

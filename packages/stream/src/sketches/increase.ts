@@ -66,6 +66,7 @@ export class Increase implements Sketch {
 export const increaseKind: SketchKind = {
   name: "increase",
   id: 11,
+  hasRuns: true,
   results: ["increase", "rate", "inexact"],
   create: () => new Increase(),
   decode(bytes) {

@@ -67,6 +67,7 @@ export class TimeMean implements Sketch {
 export const timeMeanKind: SketchKind = {
   name: "timeMean",
   id: 12,
+  hasRuns: true,
   results: ["timeMean", "inexact"],
   create: () => new TimeMean(),
   decode(bytes) {
