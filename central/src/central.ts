@@ -208,7 +208,7 @@ export class Central implements CentralReader {
     const moment = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
     const state = await this.#openState(moment);
     tellLeft(state.left.records, log);
-    tellKept(state.engine, log);
+    tellKept(state.engine, moment.nowMs, log);
     const enrolled = new EnrolledAgents({
       state,
       sessions: this.#sessions,

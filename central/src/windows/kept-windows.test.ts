@@ -202,6 +202,18 @@ test("beside the longer window nothing is lost, be it taken out once it has ende
   expect(other.totals).toMatchObject({ tooLate: 2 });
 });
 
+test("what nobody waits for any more is not told: a start after the time up to which windows take nothing", async () => {
+  const plant = new Plant();
+  await plant.start(MINUTE);
+  await plant.fill();
+  await plant.restart(FINE);
+  const told = plant.log.lines.length;
+  await plant.time.run(120_000);
+  await plant.restart(FINE);
+  const messages = plant.log.lines.slice(told).map(({ message }) => message);
+  expect(messages.filter((message) => /readings of before|is lost to all/.test(message))).toEqual([]);
+});
+
 test("records of a metric in no window are counted so, and once it is in one again none is made of their time", async () => {
   const plant = new Plant();
   await plant.start(MINUTE);

@@ -4,10 +4,14 @@ import { firstNames } from "../first-names.ts";
 
 /**
  * Says at a start of which windows some are not made any more, and from when on they all are; and of metrics all of whose windows are
- * so, that what comes is lost until then.
+ * so, that what comes is lost until then. What is over by now is not told.
  */
-export function tellKept(engine: Pick<WindowEngine, "keptWindows" | "keptToMsOf">, log: Logger): void {
-  const { keptWindows } = engine;
+export function tellKept(
+  engine: Pick<WindowEngine, "keptWindows" | "keptToMsOf">,
+  nowMs: number,
+  log: Logger,
+): void {
+  const keptWindows = engine.keptWindows.filter(({ toMs }) => toMs > nowMs);
   if (keptWindows.length === 0) return;
   const windows = keptWindows.map(({ window, toMs }) => `${window} to ${new Date(toMs).toISOString()}`);
   log.warn(
@@ -16,7 +20,7 @@ export function tellKept(engine: Pick<WindowEngine, "keptWindows" | "keptToMsOf"
   );
   const metrics = [...new Set(keptWindows.map(({ metric }) => metric))].flatMap((metric) => {
     const toMs = engine.keptToMsOf({ metric }, Infinity);
-    return toMs === null ? [] : [`${metric} to ${new Date(toMs).toISOString()}`];
+    return toMs === null || toMs <= nowMs ? [] : [`${metric} to ${new Date(toMs).toISOString()}`];
   });
   if (metrics.length === 0) return;
   log.warn(
