@@ -1,5 +1,5 @@
 import type { BrokerIntakeConfig } from "@millrace/config";
-import { createBackoff, reasonOf } from "@millrace/runtime";
+import { connectionReason, createBackoff, reasonOf } from "@millrace/runtime";
 import type { Backoff, Clock, Logger, Random, Timer } from "@millrace/runtime";
 import { downTopic, parseUpTopic, upTopic } from "@millrace/wire";
 import type { AgentConnection, UpTopic } from "@millrace/wire";
@@ -122,7 +122,7 @@ export class BrokerIntake {
     client.on("disconnect", (packet) =>
       this.#lost(client, `the broker said goodbye, reason ${packet.reasonCode ?? 0}`),
     );
-    client.on("error", (error) => this.#lost(client, reasonOf(error)));
+    client.on("error", (error) => this.#lost(client, connectionReason(error, "intake.broker.ca")));
     client.on("close", () => this.#lost(client, "connection closed"));
   }
 

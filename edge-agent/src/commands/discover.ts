@@ -1,12 +1,12 @@
 import { type AgentConfig, loadAgentConfig } from "@millrace/config";
 import {
   type Command,
+  connectionReason,
   createLogger,
   formatDuration,
   MillraceError,
   onStopSignals,
   plainText,
-  reasonOf,
   systemClock,
 } from "@millrace/runtime";
 import { rebirthCommand, SPARKPLUG_NAMESPACE, sparkplugPath } from "@millrace/wire";
@@ -127,7 +127,11 @@ async function listen(
         stop: () => client.endAsync(true),
       };
     } catch (error) {
-      throw new MillraceError("service_unreachable", { url, reason: reasonOf(error) }, { cause: error });
+      throw new MillraceError(
+        "service_unreachable",
+        { url, reason: connectionReason(error, "inputs.mqtt.ca") },
+        { cause: error },
+      );
     }
   }
   if (broker === null)

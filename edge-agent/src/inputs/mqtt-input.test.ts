@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { connect as connectSocket, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
 import { MemoryLogger, systemClock } from "@millrace/runtime";
 import { freePort, TcpProxy, TEST_CERTIFICATES } from "@millrace/testkit";
 import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt";
@@ -486,6 +487,19 @@ describe.skipIf(MOSQUITTO === undefined)("with Mosquitto (skipped where it is no
     await vi.waitFor(() => expect(stranger.status().counts["disconnects"]).toBeGreaterThan(0));
     expect(stranger.status().isConnected).toBe(false);
   });
+});
+
+test("a broker whose certificate's authority is not known: the setting is named, and no flag of Node's", async () => {
+  const { serverCertificate: cert, serverKey: key } = TEST_CERTIFICATES;
+  const server = createTlsServer({ cert, key }, (socket) => socket.on("error", () => {}));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => server.close());
+  const address = server.address();
+  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+  const input = new MqttInput({ ...optionsAt(port), url: `mqtts://localhost:${port}` });
+  cleanups.push(() => input.stop());
+  await input.start(() => {});
+  await vi.waitFor(() => expect(input.status().reason).toContain("let inputs.mqtt.ca name"));
 });
 
 test("an address that cannot be one is refused at the start", async () => {

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import {
   type Backoff,
   type Clock,
+  connectionReason,
   createBackoff,
   type Logger,
   type Random,
@@ -291,7 +292,7 @@ export class MqttInput implements Input {
       this.#reason = "subscribing";
       void this.#subscribe(connection);
     });
-    client.on("error", (error) => this.#onLost(connection, error.message));
+    client.on("error", (error) => this.#onLost(connection, connectionReason(error, "inputs.mqtt.ca")));
     client.on("disconnect", (packet) =>
       this.#onLost(connection, `the broker said goodbye, reason ${packet.reasonCode ?? 0}`),
     );

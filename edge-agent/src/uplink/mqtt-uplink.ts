@@ -1,4 +1,4 @@
-import { commonNameIn } from "@millrace/runtime";
+import { commonNameIn, connectionReason } from "@millrace/runtime";
 import type { Clock, Timer } from "@millrace/runtime";
 import {
   type DownTopic,
@@ -102,7 +102,7 @@ export class MqttUplink implements UplinkTransport {
       if (this.#session === session && down?.agent === agent) handlers.message(down.name, payload);
     });
     client.on("error", (error) => {
-      this.#end(session, isRefusal(error) ? refusal(username, cert) : error.message);
+      this.#end(session, isRefusal(error) ? refusal(username, cert) : connectionReason(error, "uplink.ca"));
     });
     client.on("close", () => this.#end(session, "connection closed"));
   }

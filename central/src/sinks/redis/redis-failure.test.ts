@@ -43,6 +43,16 @@ test("a Redis that takes no more clients cannot be reached, and its limit is nam
   expect(failure.message).toContain("maxclients");
 });
 
+test("a Redis whose certificate's authority is not known cannot be reached, and the setting is named", () => {
+  const error = Object.assign(new Error("try running Node.js with --use-system-ca"), {
+    code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  });
+  const failure = redisFailure(error, "rediss://r:6379");
+  expect(failure.code).toBe("redis_unreachable");
+  expect(failure.message).toContain("let sinks.redis.tls.ca name");
+  expect(failure.message).not.toContain("Node");
+});
+
 test("what is no answer is the way there", () => {
   expect(redisFailure(new Error("connect ECONNREFUSED"), "redis://r:6379").code).toBe("redis_unreachable");
   expect(redisFailure(replied("MILLRACE_FENCED 1767607200"), "redis://r:6379").message).toContain(

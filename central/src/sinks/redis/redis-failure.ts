@@ -1,4 +1,4 @@
-import { MillraceError, reasonOf } from "@millrace/runtime";
+import { connectionReason, MillraceError } from "@millrace/runtime";
 
 /** Before Redis 7 what a script meets stands in the middle of a text about the script. */
 const SAID = /(?:^|[\s-])(MILLRACE_FENCED \d+|MILLRACE_EMPTY|WRONGPASS|NOAUTH|NOPERM|READONLY|OOM|LOADING)\b/;
@@ -6,7 +6,7 @@ const SAID = /(?:^|[\s-])(MILLRACE_FENCED \d+|MILLRACE_EMPTY|WRONGPASS|NOAUTH|NO
 /** What Redis, or the way to it, says, as what a person can act on. `url` has no secrets. */
 export function redisFailure(error: unknown, url: string): MillraceError {
   if (error instanceof MillraceError) return error;
-  const reason = reasonOf(error);
+  const reason = connectionReason(error, "sinks.redis.tls.ca");
   const because = { cause: error };
   const [word, generation = ""] = SAID.exec(reason)?.[1]?.split(" ") ?? [];
   switch (word) {

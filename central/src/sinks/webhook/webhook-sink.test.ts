@@ -84,7 +84,9 @@ class Receiver {
   }
 }
 
-async function place(options: { readonly isSecure?: boolean; readonly timeoutMs?: number } = {}) {
+async function place(
+  options: { readonly isSecure?: boolean; readonly ca?: string; readonly timeoutMs?: number } = {},
+) {
   const receiver = new Receiver(options.isSecure);
   await receiver.listen();
   const book = new Map<string, AlarmView>();
@@ -93,7 +95,7 @@ async function place(options: { readonly isSecure?: boolean; readonly timeoutMs?
     config: {
       url: receiver.url,
       header: { name: "Authorization", value: "Bearer secret" },
-      tls: options.isSecure ? { ca: TEST_CERTIFICATES.authority, cert: null, key: null } : null,
+      tls: options.isSecure ? { ca: options.ca ?? TEST_CERTIFICATES.authority, cert: null, key: null } : null,
       timeoutMs: options.timeoutMs ?? 5_000,
       dashboardUrl: "https://millrace.example/",
     },
@@ -275,10 +277,13 @@ test("a receiver that does not answer, or is not there, is a failure with its re
   expect(await why(absent.sink)).toContain("ECONNREFUSED");
 });
 
-test("TLS with an authority of one's own", async () => {
+test("TLS with an authority of one's own; with another one the setting is named", async () => {
   const { receiver, sink } = await place({ isSecure: true });
   expect(await sink.write([alarm("m1")])).toEqual({ taken: 1, refused: 0 });
   expect(receiver.posts).toHaveLength(1);
+  const { sink: other } = await place({ isSecure: true, ca: TEST_CERTIFICATES.agentCertificate });
+  const { left } = await other.write([alarm("m1")]);
+  expect(left?.why.message).toContain("let sinks.webhook.tls.ca name");
 });
 
 test.each([

@@ -1,5 +1,5 @@
 import type { WebhookSinkConfig } from "@millrace/config";
-import { MillraceError, reasonOf } from "@millrace/runtime";
+import { connectionReason, MillraceError } from "@millrace/runtime";
 import type { Clock, Logger } from "@millrace/runtime";
 import type { AlarmView } from "../../alarms/alarm-view.ts";
 import type { SinkTarget, SinkWritten } from "../sink-target.ts";
@@ -87,7 +87,7 @@ export class WebhookSink implements SinkTarget<AlarmView> {
     try {
       answer = await postJson(body, { url, headers, tls, timeoutMs, signal: this.#ending.signal });
     } catch (error) {
-      return this.#failure(reasonOf(error), error);
+      return this.#failure(connectionReason(error, "sinks.webhook.tls.ca"), error);
     }
     const { status, retryAfter, text } = answer;
     if (status >= 200 && status < 300) return "taken";

@@ -1,3 +1,4 @@
+import { isUntrusted } from "@millrace/runtime";
 import { findErrorBy } from "@platformatic/kafka";
 import { deepestError } from "./deepest-error.ts";
 import { isUnknownTopic } from "./is-unknown-topic.ts";
@@ -5,9 +6,6 @@ import { refusedTime } from "./refused-time.ts";
 
 /** As Node's TLS says it of whoever answers with something else, or not at all. */
 const NO_TLS = /before secure TLS connection|wrong version number|packet length too long/i;
-/** As Node calls a certificate that it knows no authority of; what it advises is a flag of its own. */
-const UNTRUSTED =
-  /UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?)|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT/;
 /** As the client library says it. */
 const TIMED_OUT = "Request timed out";
 const CLOSED = /^Connection closed/;
@@ -17,7 +15,7 @@ export function explainKafka(error: unknown, topics: readonly string[], brokers:
   if (!(error instanceof Error)) return String(error);
   const has = (property: string, value: unknown) => findErrorBy(error, property, value) !== null;
   const named = `topic ${topics.join(", ")}`;
-  const deepest: NodeJS.ErrnoException = deepestError(error);
+  const deepest = deepestError(error);
   const reason = deepest.message;
   if (isUnknownTopic(error)) return `Kafka has no ${named}; create it (docs/operations.md)`;
   if (has("apiId", "TOPIC_AUTHORIZATION_FAILED"))
@@ -35,7 +33,7 @@ export function explainKafka(error: unknown, topics: readonly string[], brokers:
   if (has("apiId", "UNSUPPORTED_SASL_MECHANISM"))
     return `${asked} does not take this way to log in; compare sasl.mechanism with the listener's`;
   if (NO_TLS.test(reason)) return `there is no TLS at ${asked}: compare tls with the brokers' listeners`;
-  if (UNTRUSTED.test(deepest.code ?? ""))
+  if (isUntrusted(deepest))
     return `the certificate at ${asked} is of no authority that is trusted here: let tls.ca name the file of the brokers' CA`;
   if (reason === TIMED_OUT || has("message", TIMED_OUT))
     return `no answer in time from ${asked}: a broker hangs, or the way to it does`;
