@@ -1,5 +1,6 @@
 import { OPEN_METRICS_TYPE } from "@millrace/runtime";
 import { z } from "zod";
+import { QUARANTINE_REASONS } from "../ledger/quarantine-entry.ts";
 import type { ANSWERS } from "./answers.ts";
 import { EVIDENCE_LIMIT_DEFAULT, EVIDENCE_LIMIT_MAX } from "./evidence-query.ts";
 import { LIST_LIMIT_MAX } from "./list-page.ts";
@@ -240,11 +241,12 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     right: "read",
     query: [
       parameter("agent", "Of this agent, or this stream and partition, such as orders/0"),
-      parameter("reason", "For this reason"),
+      parameter("reason", "For this reason", z.enum(QUARANTINE_REASONS)),
       limit(100, LIST_LIMIT_MAX),
       CURSOR,
     ],
     answer: "QuarantinePage",
+    problems: ["unknown_agent"],
   },
   "GET /api/v1/quarantine/{number}": {
     summary: "One of them",

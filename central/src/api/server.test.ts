@@ -146,10 +146,11 @@ class FixedReader implements CentralReader {
     ).slice(0, limit);
   }
 
-  quarantineCounts() {
+  quarantineCounts({ agent }: QuarantineFilter = {}) {
+    const entries = QUARANTINE.filter((entry) => (agent ?? entry.agent) === entry.agent).length;
     return {
       taken: 9,
-      kept: { entries: QUARANTINE.length, bytes: 3_072 },
+      kept: { entries, bytes: entries * 1_024 },
       dropped: { flood: 5, room: 1, age: 0 },
     };
   }
@@ -535,6 +536,12 @@ test("names that mean nothing are told, with the one that was meant", async () =
     ["alarms?limt=1", 400, "limt is no parameter here; did you mean limit?"],
     ["ledger?agent=a", 400, "agent is no parameter here; there are none"],
     ["agents?state=silent", 400, "state is no parameter here; there are site, limit, cursor"],
+    ["quarantine?agent=alpha-2", 404, "central has not heard of alpha-2; did you mean alpha-1?"],
+    [
+      "quarantine?agent=mars",
+      404,
+      "central has not heard of mars; /api/v1/agents and /api/v1/records list who sends",
+    ],
     ["evidence?agnt=a", 400, "agnt is no parameter here, and no label of any evidence; did you mean agent?"],
   ] as const) {
     const response = await fetch(`${url}/api/v1/${path}`);
@@ -998,6 +1005,16 @@ test("what is in quarantine by its number, and how much is not kept", async () =
   });
 });
 
+test("a reason that nothing is refused for is told, with those that there are", async () => {
+  const { url } = await listen();
+  const reasons = await fetch(`${url}/api/v1/quarantine?reason=none`);
+  expect(await reasons.json()).toMatchObject({
+    status: 400,
+    detail: expect.stringMatching(/^reason=none is not one of .*oversized.*set_aside.*bad_value.*unreadable/),
+  });
+  expect((await fetch(`${url}/api/v1/quarantine?reason=bad_value`)).status).toBe(200);
+});
+
 test("an alarm that is told again between two pages, graver and later, is on one of them", async () => {
   const { url, reader } = await listen();
   const ask = async (path: string): Promise<{ alarms: AlarmView[]; cursor: string }> =>
@@ -1055,7 +1072,7 @@ test("lists come page by page: what comes and goes between two pages neither dou
   expect(await ask(`quarantine?limit=2&cursor=${bad.cursor}`)).toEqual({ ids: [1], cursor: null });
   expect(await ask("quarantine?limit=3")).toEqual({ ids: [3, 2, 1], cursor: null });
   expect((await ask("quarantine?agent=alpha-1&reason=oversized")).ids).toEqual([3, 2, 1]);
-  expect((await ask("quarantine?agent=alpha-2")).ids).toEqual([]);
+  expect((await ask("quarantine?agent=c")).ids).toEqual([]);
   expect(await ask("late?limit=1")).toEqual({ ids: [7], cursor: null });
   expect((await ask("late")).ids).toEqual([7]);
   expect((await ask("windows/latest?limit=1")).cursor).toBeNull();

@@ -1,12 +1,15 @@
 import type { FastifyInstance } from "fastify";
+import { QUARANTINE_REASONS } from "../../ledger/quarantine-entry.ts";
 import { fresh } from "../caching.ts";
 import type { CentralReader } from "../central-reader.ts";
 import { LIST_LIMIT_MAX } from "../list-page.ts";
 import { wrongCursor } from "../page-cursor.ts";
 import { ProblemError } from "../problem.ts";
+import { requireSender } from "../require-sender.ts";
 import { parseLimit, parseQuery } from "../window-query.ts";
 import type { RecordTarget } from "./record-routes.ts";
 
+const REASONS: readonly string[] = QUARANTINE_REASONS;
 /** Before central is open. */
 const NOTHING = { kept: { entries: 0, bytes: 0 }, dropped: { flood: 0, room: 0, age: 0 } };
 
@@ -27,6 +30,14 @@ export function addLedgerRoutes(
     const query = parseQuery(request.query);
     const limit = parseLimit(query.get("limit"), 100, LIST_LIMIT_MAX);
     const [agent, reason] = [query.get("agent"), query.get("reason")];
+    if (agent !== undefined)
+      requireSender(agent, {
+        agents: reader.agents().map((each) => each.agent),
+        streams: records.recordStreams().map(({ stream }) => stream),
+        countsOf: (of) => reader.quarantineCounts({ agent: of }),
+      });
+    if (reason !== undefined && !REASONS.includes(reason))
+      throw new ProblemError("bad_request", `reason=${reason} is not one of ${REASONS.join(", ")}`);
     const before = parseNumberCursor(query.get("cursor"));
     const of = { ...(agent === undefined ? {} : { agent }), ...(reason === undefined ? {} : { reason }) };
     const found = await reader.quarantine(limit + 1, { ...of, ...(before === null ? {} : { before }) });
