@@ -1,11 +1,9 @@
 import { formatDuration } from "@millrace/runtime";
+import { agentSchema } from "./agent-schema.ts";
 import type { CentralConfig } from "./central-config.ts";
 import type { Loaded } from "./load.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { Problem } from "./problem.ts";
-
-/** `limits.outOfOrderness` of an agent that does not say. */
-const AGENT_OUT_OF_ORDERNESS_MS = 5_000;
 
 /**
  * Windows that allow less lateness than what is in time takes to come. It counts from a window's end by the clock, and not from
@@ -16,9 +14,11 @@ export function lateWarnings(
   { config, problemAt }: Loaded<Pipeline>,
 ): Problem[] {
   const neededBy = new Map<string, { readonly neededMs: number; readonly why: string }>();
+  /** Of an agent that does not say. */
+  const { outOfOrderness: agentsMs } = agentSchema().shape.limits.parse(undefined);
   const ofAgents = {
-    neededMs: AGENT_OUT_OF_ORDERNESS_MS + central.windows.graceMs,
-    why: "an agent's readings come limits.outOfOrderness (5s where agent.yaml does not say) and the way later",
+    neededMs: agentsMs + central.windows.graceMs,
+    why: `an agent's readings come limits.outOfOrderness (${formatDuration(agentsMs)} where agent.yaml does not say) and the way later`,
   };
   for (const { name, source } of config.metrics) {
     if (source.kind !== "records") neededBy.set(name, ofAgents);
