@@ -205,6 +205,18 @@ test("labels of whole numbers keep their digits, also beyond what a double holds
   expect(regionOf("1".repeat(2_000))).toBe("no_label");
 });
 
+test("a label is text: a number and the text of its digits are one", () => {
+  const read = reader({ ...ORDERS, measures: [measure("amount")] });
+  for (const [region, label] of [
+    [7, "7"],
+    ["7", "7"],
+    [true, "true"],
+    ["true", "true"],
+    ["7.0", "7.0"],
+  ])
+    expect(read(text({ region }))).toMatchObject({ labels: [{ region: label }] });
+});
+
 test("the same id with another value, time or label is another content; what is not read does not count", () => {
   const read = reader(ORDERS);
   const wordsOf = (record: string) => {
