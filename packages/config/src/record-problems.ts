@@ -1,13 +1,15 @@
 import { orNearest } from "@millrace/runtime";
 import { canRetract } from "@millrace/stream";
 import type { CentralConfig } from "./central-config.ts";
+import { columnWarnings } from "./column-warnings.ts";
 import type { Loaded } from "./load.ts";
+import { ofTable } from "./of-table.ts";
 import type { Pipeline, PipelineMetric } from "./pipeline.ts";
 import type { Problem } from "./problem.ts";
 
 /**
  * What does not go together: metrics of streams that central.yaml lacks, or that cannot follow a table's changes (problems), and
- * streams that no metric reads (warnings).
+ * streams, and columns of them, that no metric reads (warnings).
  */
 export function recordProblems(
   central: Loaded<CentralConfig>,
@@ -34,7 +36,7 @@ export function recordProblems(
   const warnings = unread.map((stream) =>
     central.problemAt(["records", stream], `no metric reads records ${stream}: they are not taken`),
   );
-  return { problems, warnings };
+  return { problems, warnings: [...warnings, ...columnWarnings(central, pipeline)] };
 }
 
 function ruleProblem(rule: string, stream: string, { problemAt }: Loaded<Pipeline>): Problem {
@@ -70,8 +72,4 @@ function changeProblems(
           ),
         ],
   );
-}
-
-function ofTable(stream: string): string {
-  return `records ${stream} are changes of a table (debezium in central.yaml)`;
 }
