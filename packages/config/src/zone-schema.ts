@@ -1,6 +1,7 @@
 import { isPosition } from "@millrace/stream";
 import type { LongitudeLatitude } from "@millrace/stream";
 import { z } from "zod";
+import { crossingMistake } from "./crossing-mistake.ts";
 import { explains, finite, takes } from "./schema-types.ts";
 import { lineMistake, positionMistake, ringMistake } from "./zone-mistake.ts";
 
@@ -30,6 +31,12 @@ const ring = () =>
     ringMistake,
   );
 
+const rings = () =>
+  z
+    .array(ring())
+    .min(1)
+    .refine((each) => each.flat().length <= POSITIONS_MAX, { abort: true });
+
 /** One of `zones` as people write it. */
 export const zoneSchema = () =>
   z.strictObject({
@@ -43,12 +50,15 @@ export const zoneSchema = () =>
       })
       .optional()
       .describe("A circle."),
-    polygon: takes(
-      z
-        .array(ring())
-        .min(1)
-        .refine((rings) => rings.flat().length <= POSITIONS_MAX),
-      `a list of closed rings of [longitude, latitude], the outer one and then its holes, of at most ${POSITIONS_MAX} positions together`,
+    polygon: explains(
+      takes(
+        rings().refine((each) => crossingMistake(each) === undefined),
+        `a list of closed rings of [longitude, latitude], the outer one and then its holes, of at most ${POSITIONS_MAX} positions together`,
+      ),
+      (value) => {
+        const { data } = rings().safeParse(value);
+        return data === undefined ? undefined : crossingMistake(data);
+      },
     )
       .optional()
       .describe("Instead: the coordinates of a GeoJSON Polygon."),

@@ -67,6 +67,28 @@ test("positions, delays and identities by zone", () => {
   });
 });
 
+test("a polygon may touch itself, run back over itself, and have holes within", () => {
+  for (const polygon of [
+    // At a corner, in the middle of an edge, along an edge.
+    "[[[0, 0], [2, 2], [4, 0], [4, 4], [2, 2], [0, 4], [0, 0]]]",
+    "[[[0, 0], [4, 0], [4, 4], [2, 0], [0, 4], [0, 0]]]",
+    "[[[0, 0], [4, 0], [6, 0], [4, 0], [4, 4], [0, 4], [0, 0]]]",
+    "[[[0, 0], [4, 0], [4, 4], [0, 4], [0, 0]], [[1, 0], [2, 1], [1, 1], [1, 0]]]",
+    // Off the edge by less than anybody measures.
+    "[[[0, 0], [0.3, 0.1], [0.4, 0.4], [0.15, 0.049999999999999], [0, 0.4], [0, 0]]]",
+  ])
+    expect(problems(TRUCKS.replace("[[[114, 36], [115, 36], [115, 37], [114, 36]]]", polygon))).toEqual([]);
+});
+
+test("a rim of as many positions as there may be is looked at at once", () => {
+  const circle = Array.from({ length: 9_999 }, (_, at) => {
+    const angle = (2 * Math.PI * at) / 9_999;
+    return [114 + Math.cos(angle), 36 + Math.sin(angle)];
+  });
+  const polygon = JSON.stringify([[...circle, circle[0]]]);
+  expect(problems(TRUCKS.replace("[[[114, 36], [115, 36], [115, 37], [114, 36]]]", polygon))).toEqual([]);
+});
+
 test("corridors, and zones that only one metric asks", () => {
   const text = TRUCKS.replace(
     "  北京:",
@@ -143,6 +165,22 @@ test.each([
       "[[[179, 0], [-179, 0], [-179, 1], [179, 0]]]",
     ),
     /must be cut there into two zones/,
+  ],
+  [
+    "a ring that crosses itself",
+    TRUCKS.replace(
+      "[[[114, 36], [115, 36], [115, 37], [114, 36]]]",
+      "[[[114, 36], [115, 37], [115, 36], [114, 37], [114, 36]]]",
+    ),
+    "3:45: the line from [115,36] to [114,37] crosses that from [114,36] to [115,37]: nobody can tell what is inside; name each ring's positions in their order around it",
+  ],
+  [
+    "a hole that crosses the rim",
+    TRUCKS.replace(
+      "[[[114, 36], [115, 36], [115, 37], [114, 36]]]",
+      "[[[114, 36], [115, 36], [115, 37], [114, 36]], [[114.5, 36.1], [115.5, 36.2], [114.6, 36.3], [114.5, 36.1]]]",
+    ),
+    /3:69: the line from \[114.5,36.1\] to \[115.5,36.2\] crosses that from \[115,36\] to \[115,37\]/,
   ],
   ["a text among the positions", TRUCKS.replace("[115, 37]", '[115, "x"]'), /3:\d+: .*must be a number/],
   [
