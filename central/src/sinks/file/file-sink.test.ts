@@ -193,6 +193,38 @@ test("a file that was taken away meanwhile, by whatever rotates files here, is b
   expect(await again.open()).toEqual({ holdsAll: true });
 });
 
+test("a folder, or a file, that was moved away while it was written to is told, once: the new one holds only what comes from then on", async () => {
+  const { begin, lines, path, folder, log } = place();
+  const sink = begin();
+  await sink.open();
+  await sink.write(["one"]);
+  await sink.write(["two"]);
+  expect(log.messages("warn")).toEqual([]);
+  renameSync(folder, `${folder}-moved`);
+  await sink.write(["three"]);
+  await sink.write(["four"]);
+  expect(lines()).toEqual(["three", "four"]);
+  const told = "a file of results was moved, removed or emptied: a new one is begun, without what it held";
+  expect(log.lines.filter(({ level }) => level === "warn")).toMatchObject([
+    { message: told, fields: { sink: "file", path } },
+  ]);
+  rmSync(path);
+  await sink.write(["five"]);
+  expect(log.messages("warn")).toEqual([told, told]);
+});
+
+test("a file that is put aside, or that a stop has closed, is none that was moved", async () => {
+  const { begin, aside, log } = place({ bytesMax: 100 });
+  const sink = begin();
+  await sink.open();
+  await sink.write(["a".repeat(60)]);
+  await sink.write(["b".repeat(60)]);
+  sink.close();
+  await begin().open();
+  expect(aside()).toHaveLength(1);
+  expect(log.messages("warn")).toEqual([]);
+});
+
 test("what is in the way is an error that names the path, and the next try goes on", async () => {
   const { begin, lines, folder } = place();
   appendFileSync(folder, "a file");

@@ -125,7 +125,12 @@ export class FileSink<Item> implements SinkTarget<Item> {
   async #leaveIfTaken(): Promise<void> {
     if (this.#file === null) return;
     const there = await found(this.#path);
-    if (there?.inode !== this.#file.inode || there.bytes < this.#file.bytes) await this.#release();
+    if (there?.inode === this.#file.inode && there.bytes >= this.#file.bytes) return;
+    await this.#release();
+    this.#options.log.warn(
+      "a file of results was moved, removed or emptied: a new one is begun, without what it held",
+      { sink: this.name, path: this.#path },
+    );
   }
 
   async #putAside(): Promise<void> {
