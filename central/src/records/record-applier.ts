@@ -49,21 +49,15 @@ export class RecordApplier {
       }
       await stage.load(batch, this.#store);
       const endedAt = stage.endedAt(batch);
-      const takes = engine.takerOf(stream);
-      const refused = { timeMs: NaN };
       const outcome = stage.take(batch, {
         ...moment,
         finalToMs: engine.finalToMsOf(stream),
-        takes: (timeMs) => {
-          const isTaken = takes(timeMs);
-          if (!isTaken) refused.timeMs = timeMs;
-          return isTaken;
-        },
+        takes: engine.takerOf(stream),
       });
       touched.add(stage);
       if (stage.futureInRow >= FUTURE_IN_ROW_MIN)
         this.#alarmFuture(partitionName(stream, batch.partition), stage.futureInRow, moment);
-      const keptToMs = outcome.tooLate > 0 ? engine.keptToMsOf({ stream }, refused.timeMs) : null;
+      const keptToMs = outcome.tooLate > 0 ? engine.keptToMsOf({ stream }, stage.latestLateMs) : null;
       this.#noteLate(partitionName(stream, batch.partition), { ...outcome, keptToMs }, moment);
       if (stage.crowdedOutCount > 0)
         this.#alarmCrowded(stage, partitionName(stream, batch.partition), moment);

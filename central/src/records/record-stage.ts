@@ -124,6 +124,8 @@ export class RecordStage {
   anewCount = 0;
   /** Set aside by the last batch though within the horizon: their ids were forgotten early, since there were too many. */
   crowdedOutCount = 0;
+  /** The latest time of what was too late in the last batch. */
+  latestLateMs = -Infinity;
 
   constructor(
     config: RecordStreamConfig,
@@ -269,6 +271,7 @@ export class RecordStage {
     const clock = this.clock.get(batch.partition);
     const before = this.#ledger.totals;
     this.crowdedOutCount = 0;
+    this.latestLateMs = -Infinity;
     this.anewCount = 0;
     clock.forgetLost(moment.finalToMs);
     if (batch.damage !== undefined) {
@@ -520,6 +523,7 @@ export class RecordStage {
       }
       counts[fate] += 1;
       if (fate !== "setAside" && fate !== "tooLate") continue;
+      if (fate === "tooLate" && timeMs !== null) this.latestLateMs = Math.max(this.latestLateMs, timeMs);
       const reason = fate === "tooLate" ? "too_late" : "set_aside";
       const detail =
         fate === "tooLate" && timeMs !== null
@@ -551,6 +555,7 @@ export class RecordStage {
         if (!isFinal && takes(columns.timeMs[row])) aggregated += 1;
         else {
           tooLate += 1;
+          this.latestLateMs = Math.max(this.latestLateMs, columns.timeMs[row]);
           // Rules judge what comes in time, though its windows are kept.
           if (isFinal) verdicts[row] = "undeduplicated";
           onLeftOut(row, "too_late");
