@@ -113,7 +113,7 @@ test("help, version and wrong use", async () => {
   expect([help.code, version.code, nothing.code, unknown.code]).toEqual([0, 0, 2, 2]);
   for (const command of ["run", "check", "status", "init", "site", "user", "token"])
     expect(help.out).toMatch(new RegExp(`^ +${command} `, "m"));
-  expect(version.out).toMatch(/^millrace-central \d+\.\d+\.\d+ \(.*wire 1, store 4/);
+  expect(version.out).toMatch(/^millrace-central \d+\.\d+\.\d+ \(.*wire 1, store 5/);
   expect(unknown.err).toContain("did you mean run?");
 }, 300_000);
 

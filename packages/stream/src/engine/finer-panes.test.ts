@@ -339,6 +339,7 @@ test("where the panes are of another stream's records, or nobody knows how far t
     plant.engine.tick(84_000);
     plant.stream = "orders";
     plant.restart([minute], 84_000);
+    plant.engine.tick(84_000);
     plant.restart([fine], reachedMs);
     plant.read([91_000, 119_000, 121_000], 122_000);
     plant.engine.tick(122_000);
