@@ -89,15 +89,21 @@ export interface OrderRow {
 
 export type Op = "c" | "u" | "d" | "r" | "t";
 
-/** A change event of PostgreSQL, where in the log it stands told by a number; made a millisecond after the one before it there. */
+/**
+ * A change event of PostgreSQL, where in the log it stands told by a number; made a millisecond after the one before it there.
+ * `commitBefore`: of the transaction that was committed before, null of the first; absent: it does not say.
+ */
 export function changeEvent(
   op: Op,
   lsn: number,
   row: Partial<OrderRow> | null,
   madeMs = NOW + lsn,
+  commitBefore?: number | null,
 ): Uint8Array {
   const isGone = op === "d" || op === "t";
-  const source = { connector: "postgresql", snapshot: op === "r" ? "true" : "false", lsn, ts_ms: madeMs };
+  const told = { connector: "postgresql", snapshot: op === "r" ? "true" : "false", lsn, ts_ms: madeMs };
+  const sequence = JSON.stringify([commitBefore === null ? null : `${commitBefore}`, `${lsn}`]);
+  const source = commitBefore === undefined ? told : { ...told, sequence };
   return bytesOf({
     op,
     before: op === "d" ? { t: 0, region: "", amount: null, status: null, ...row } : null,

@@ -1,11 +1,10 @@
 import type { Labels } from "@millrace/stream";
-import type { SourcePosition } from "@millrace/wire";
+import type { RowPosition } from "@millrace/wire";
 import { StoredJson } from "../../store/stored-json.ts";
 
 /** What is remembered of a table's row until the windows that it may be in are final. */
 export interface KeptRow {
-  /** Of its last change. */
-  readonly position: SourcePosition | null;
+  readonly position: RowPosition | null;
   /** Event time up to which it is kept: no change that has been taken is of a later time. */
   readonly keptMs: number;
   /** What of it is in windows; null: nothing, it was deleted or cannot be read. */
@@ -22,7 +21,7 @@ export interface RowContribution {
 
 /** Rows in the store. */
 export const KEPT_ROWS = new StoredJson<KeptRow>({
-  position: ["null", { order: ["number"], isExact: "boolean" }],
+  position: ["null", { order: ["number"], isExact: "boolean", "toldLsn?": "number" }],
   keptMs: "number",
   contribution: [
     "null",

@@ -137,7 +137,9 @@ test("any changes, repeated and in any order, interrupted anywhere: windows of t
           const fate = (["done", "done", "done", "crash_before", "crash_after"] as const)[next(5)];
           const crashAt = table.store.triedCount + 1;
           table.store.fate = (commit) => (commit === crashAt ? fate : "done");
-          await table.post(batch.map(({ op, lsn, row: now }) => changeEvent(op, lsn, now)));
+          await table.post(
+            batch.map(({ op, lsn, row: now }) => changeEvent(op, lsn, now, NOW + lsn, lsn - 10)),
+          );
         }
         expectSame(await windowsOf(table), plainWindows(log));
         const { totals } = table.view;
@@ -200,6 +202,43 @@ test("a database whose log begins anew: an alarm says that what it tells of know
   ]);
   expect(table.view.totals).toMatchObject({ duplicates: 5, altered: 2 });
   expect(alarms()).toMatchObject([{ value: 2, message: expect.stringContaining("begun anew") }]);
+});
+
+/** As Debezium told it of a real PostgreSQL: at the snapshot's moment two transactions are under way, and are committed behind it. */
+test("what was under way while a snapshot was read counts behind it, however low its place in the log is, and once", async () => {
+  const snapshot = [1, 2, 3].map((id) => changeEvent("r", 26_366_816, row(id, { amount: 10 })));
+  const told = [
+    changeEvent("u", 26_366_616, row(1, { amount: 99 }), NOW, null),
+    changeEvent("u", 26_366_640, row(1, { amount: 100 }), NOW, null),
+    changeEvent("d", 26_366_700, { id: 3 }, NOW, 26_367_000),
+    changeEvent("u", 26_367_016, row(2, { amount: 50 }), NOW, 26_367_000),
+  ];
+  for (const events of [
+    [...snapshot, ...told],
+    [...snapshot, ...told, ...told],
+    [...snapshot, ...snapshot, ...told, ...told.slice(1)],
+    [...snapshot, ...told, ...snapshot],
+  ]) {
+    const table = await FollowedTable.open();
+    for (const event of events) {
+      await table.post([event]);
+      if (event === told[1]) await table.crash();
+    }
+    expect(await table.results()).toMatchObject([{ values: { count: 2, sum: 150 } }]);
+    expect(table.view.totals).toMatchObject({ duplicates: events.length - 7, altered: 0 });
+  }
+});
+
+test("what was told before a snapshot that reads its row again, and is told once more, is a duplicate", async () => {
+  const table = await FollowedTable.open();
+  const early = changeEvent("c", 10, row(1, { amount: 1 }), NOW, null);
+  await table.post([early, changeEvent("u", 20, row(1, { amount: 2 }), NOW, 15)]);
+  await table.post([changeEvent("r", 30, row(1, { amount: 2 })), early]);
+  await table.post([changeEvent("u", 20, row(1, { amount: 2 }), NOW, 15)]);
+  expect(await table.results()).toMatchObject([{ values: { count: 1, sum: 2 } }]);
+  await table.post([changeEvent("u", 25, row(1, { amount: 5 }), NOW, 31)]);
+  expect(await table.results()).toMatchObject([{ values: { count: 1, sum: 5 } }]);
+  expect(table.view.totals).toMatchObject({ duplicates: 2, altered: 0 });
 });
 
 test("a change that stands where the snapshot does comes after it, whichever is read first", async () => {

@@ -1,13 +1,13 @@
 import type { DebeziumConfig, PipelineMetric } from "@millrace/config";
 import type { Change, Store } from "@millrace/queue";
 import type { PaneRows, WindowSpec } from "@millrace/stream";
-import { ChangeReader, isLater, RECORD_HASH_WORDS } from "@millrace/wire";
+import { ChangeReader, isNextOfRow, RECORD_HASH_WORDS, rowPosition } from "@millrace/wire";
 import type { RecordDecoder, RecordRefusal, RecordSpec, RowChange } from "@millrace/wire";
 import { RecordColumnsBuffer } from "../record-columns-buffer.ts";
 import { ContributionPanes } from "./contribution-panes.ts";
 import { Groupings } from "./groupings.ts";
 import type { GroupingsRecord } from "./groupings.ts";
-import type { KeptRow, RowContribution } from "./kept-row.ts";
+import type { RowContribution } from "./kept-row.ts";
 import { RowBook } from "./row-book.ts";
 import type { RowBookRecord } from "./row-book.ts";
 import { UnchangedColumns } from "./unchanged-columns.ts";
@@ -157,7 +157,7 @@ export class TableFollower {
       return "aggregated";
     }
     const known = this.#book.get(id);
-    if (this.#book.isOfEmptied(position) || (known !== null && !isLater(position, known.position)))
+    if (this.#book.isOfEmptied(position) || (known !== null && !isNextOfRow(position, known.position)))
       return this.#duplicate(change);
     this.#counted(change);
     const { finalToMs, takes = () => true } = moment;
@@ -168,8 +168,11 @@ export class TableFollower {
     const now = isLate ? null : contribution;
     this.#replace(known?.contribution ?? null, now, finalToMs);
     const timeMs = contribution?.timeMs ?? moment.latestMs;
-    const row: KeptRow = { position, keptMs: Math.max(known?.keptMs ?? timeMs, timeMs), contribution: now };
-    this.#book.put(id, row);
+    this.#book.put(id, {
+      position: rowPosition(position, known?.position ?? null),
+      keptMs: Math.max(known?.keptMs ?? timeMs, timeMs),
+      contribution: now,
+    });
     if (refusal !== null) return refusal;
     if (isLate) return "tooLate";
     return change.kind === "deletion" && (known?.contribution ?? null) === null ? "noEffect" : "aggregated";
