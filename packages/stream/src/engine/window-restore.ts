@@ -5,6 +5,7 @@ import type { StateEntry } from "./due-ranges.ts";
 import { coarsePanesOf, decodeCoarse, heldToMs } from "./coarse-codec.ts";
 import type { CoarseMoves } from "./coarse-codec.ts";
 import { GridTrack } from "./grid-track.ts";
+import { MissedWindows } from "./missed-windows.ts";
 import { decodeMarker } from "./open-marker.ts";
 import type { OpenMarker } from "./open-marker.ts";
 import { decodeSessions } from "./session-codec.ts";
@@ -14,7 +15,7 @@ import { coarseKey, longKey, parseStateKey, stateRange, viewMetricName, viewPane
 import type { StateKeyParts, StateRange } from "./state-key.ts";
 import type { ReachedMs } from "./view-entry.ts";
 import type { WindowMemory } from "./window-memory.ts";
-import { missesNothing, notePresence } from "./window-presence.ts";
+import { notePresence } from "./window-presence.ts";
 import type { WindowRecord, WindowTrack } from "./window-track.ts";
 
 const decoder = new TextDecoder();
@@ -30,14 +31,6 @@ interface OpenWindow {
   readonly isMissed: boolean;
 }
 
-/** Panes of which windows may not have been made. */
-interface MissedPanes {
-  /** To ask for next. */
-  readonly range: StateRange;
-  /** By group, the start of the last pane that was looked at: windows that it is in have been made. */
-  readonly lastOf: Map<string, EventTimeMs>;
-}
-
 /**
  * Takes up the stored state, into a new engine. Of windows that are open there may be very many, nearly all of which only wait for
  * an agent: the newest are taken up at once, the others some with each tick. Until then they are in the store only, as those are
@@ -49,7 +42,7 @@ export class WindowRestore {
   #waiting: OpenWindow[] = [];
   /** Tracks with more markers, and the range to ask for next. */
   readonly #later = new Map<WindowTrack, StateRange>();
-  readonly #missed = new Map<GridTrack, MissedPanes>();
+  readonly #missed: MissedWindows;
   readonly #keys = new Set<string>();
   /** By window, as in keys, be it there by now or not. */
   readonly #finalToMs = new Map<string, EventTimeMs>();
@@ -65,6 +58,7 @@ export class WindowRestore {
   constructor(memory: WindowMemory, atOnce: number) {
     this.#memory = memory;
     this.#atOnce = atOnce;
+    this.#missed = new MissedWindows(memory, atOnce);
   }
 
   /** What `take` wants to see of the store. `otherViews`: that have panes there, and are none of these. */
@@ -95,14 +89,16 @@ export class WindowRestore {
 
   /** Some of what is left of the markers, of one window after another, then of what windows have missed; for `takeLater`. */
   laterRanges(): StateRange[] {
-    return [...this.#later.values(), ...Array.from(this.#missed.values(), ({ range }) => range)].slice(0, 1);
+    return [...this.#later.values(), ...this.#missed.ranges()].slice(0, 1);
   }
 
   /** True where the range is one of `laterRanges`: these are its entries. */
   takeLater(range: StateRange, entries: readonly StateEntry[]): boolean {
-    const missing = [...this.#missed].find(([, missed]) => missed.range === range);
+    const missing = this.#missed.trackOf(range);
     if (missing !== undefined) {
-      this.#makeUpFor(...missing, entries);
+      for (const window of this.#missed.take(missing, entries, this.#keys))
+        this.#waiting.push({ ...window, isMissed: true });
+      missing.isBehind = this.#later.has(missing) || this.#missed.has(missing);
       return true;
     }
     const track = [...this.#later].find(([, asked]) => asked === range)?.[0];
@@ -147,7 +143,7 @@ export class WindowRestore {
       panesToMs: this.#panesToMs,
       reachedMs,
     });
-    for (const track of this.#memory.tracks.values()) this.#lookForMissed(track);
+    for (const track of this.#memory.tracks.values()) this.#missed.lookFor(track);
     const keys = new Set<string>();
     const markers = Map.groupBy(parsed, ({ parts }) =>
       parts?.kind === "o" ? this.#memory.tracks.get(parts.name) : undefined,
@@ -217,55 +213,11 @@ export class WindowRestore {
   /** Behind these there are more where they are as many as were asked for. */
   #goOn(track: WindowTrack, entries: readonly { readonly key: string }[]): void {
     const range = this.#later.get(track);
-    const isMissing = track instanceof GridTrack && this.#missed.has(track);
     const last = entries.map(({ key }) => key).reduce((least, key) => (key < least ? key : least), "~");
     const hasMore = range !== undefined && entries.length >= (range.limit ?? Infinity);
     this.#later.delete(track);
     if (hasMore) this.#later.set(track, { ...range, to: last });
-    track.isBehind = hasMore || isMissing;
-  }
-
-  /** Of sessions nobody knows what they would have been. */
-  #lookForMissed(track: WindowTrack): void {
-    const { missedFromMs, panes } = track;
-    if (missedFromMs === null || !(track instanceof GridTrack)) return;
-    const fromMs = Math.max(missedFromMs, track.finalToMs, track.keptBeforeMs);
-    const range = stateRange(panes.kind, panes.key, panes.paneStartOf(fromMs), panes.residentFromMs);
-    this.#missed.set(track, { range: { ...range, limit: this.#atOnce }, lastOf: new Map() });
-  }
-
-  /** Windows over these panes are open, as if the panes had just come; those that are final or kept are not looked at. */
-  #makeUpFor(track: GridTrack, { range, lastOf }: MissedPanes, entries: readonly StateEntry[]): void {
-    const fromMs = track.missedFromMs ?? Infinity;
-    let left = this.#atOnce;
-    let passedCount = 0;
-    for (const { key } of entries) {
-      if (left <= 0) break;
-      passedCount++;
-      const parts = parseStateKey(key);
-      if (parts === null) continue;
-      const { startMs: paneMs, group } = parts;
-      const lastMs = lastOf.get(group) ?? -Infinity;
-      lastOf.set(group, paneMs);
-      for (const startMs of track.startsOver(paneMs)) {
-        if (startMs <= lastMs) break;
-        if (startMs < fromMs || track.isClosed(startMs)) continue;
-        left--;
-        this.#memory.addRecordNeeds(this.#keys, track, startMs, group);
-        const endMs = track.grid.endOf(startMs);
-        this.#memory.addPaneNeeds(this.#keys, track.panes, track.panesOf(startMs, endMs), group);
-        const marker = { openedAtMs: endMs, firstPassedAtMs: null, isAside: false };
-        this.#waiting.push({ track, startMs, endMs, group, marker, isMissed: true });
-      }
-    }
-    if (passedCount < entries.length || entries.length >= (range.limit ?? Infinity)) {
-      const from = `${entries[passedCount - 1].key}\0`;
-      this.#missed.set(track, { range: { ...range, from }, lastOf });
-    } else {
-      this.#missed.delete(track);
-      missesNothing(this.#memory, track);
-    }
-    track.isBehind = this.#later.has(track) || this.#missed.has(track);
+    track.isBehind = hasMore || this.#missed.has(track);
   }
 
   #takeFinal(key: string, bytes: Uint8Array): void {
