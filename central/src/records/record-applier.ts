@@ -146,15 +146,16 @@ export class RecordApplier {
     this.#state.alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value: lost, nowMs });
   }
 
-  async #applyRows(stage: RecordStage, { nowMs }: RecordMoment): Promise<void> {
+  async #applyRows(stage: RecordStage, { nowMs, monotonicMs }: RecordMoment): Promise<void> {
     const { engine, late } = this.#state;
+    const comeToMs = Math.floor(stage.clock.latestMs(monotonicMs) ?? Infinity) + 1;
     for (const rows of stage.takeRows()) {
       await loadEngineKeys(this.#store, engine, engine.needs(rows));
-      late.note(stage.stream, engine.apply(rows, nowMs).late, nowMs);
+      late.note(stage.stream, engine.apply(rows, nowMs, comeToMs).late, nowMs);
     }
     for (const rows of stage.takeRetractions()) {
       await loadEngineKeys(this.#store, engine, engine.needs(rows));
-      engine.apply(rows, nowMs);
+      engine.apply(rows, nowMs, comeToMs);
     }
   }
 

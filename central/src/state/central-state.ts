@@ -235,18 +235,18 @@ export class CentralState {
     for (const alarm of alarms.sort((a, b) => a.receivedAtMs - b.receivedAtMs)) state.alarms.restore(alarm);
     for (const event of [...records.ended, ...windowRules.ended])
       state.alarms.take(event, endedSource(nowMs));
+    await movePanes(store, engine, options.log);
+    await makeLongPanes(store, engine, options.log);
+    const entries: StateEntry[] = [];
+    // One by one: there may be more than a call takes arguments.
+    for (const range of engine.restoreRanges())
+      for (const entry of await readEngineRange(store, range)) entries.push(entry);
     const earliestMs = Math.max(nowMs, state.trustedTime.earliestMs(monotonicMs));
     const reachedMs = (stream: string | undefined) => {
       const stage = stream === undefined ? undefined : records.get(stream);
       if (stage !== undefined) return stage.clock.latestMs(monotonicMs) ?? -Infinity;
       return stream === undefined ? earliestMs : null;
     };
-    await movePanes(store, engine, { reachedMs, log: options.log });
-    await makeLongPanes(store, engine, options.log);
-    const entries: StateEntry[] = [];
-    // One by one: there may be more than a call takes arguments.
-    for (const range of engine.restoreRanges())
-      for (const entry of await readEngineRange(store, range)) entries.push(entry);
     await loadEngineKeys(store, engine, engine.restore(entries, reachedMs));
     state.#showDamage(damage);
     state.showEngineAgents();

@@ -1,6 +1,6 @@
 import type { Change, Store } from "@millrace/queue";
 import type { Logger } from "@millrace/runtime";
-import type { ReachedMs, StateEntry, StateRange, WindowEngine } from "@millrace/stream";
+import type { StateEntry, StateRange, WindowEngine } from "@millrace/stream";
 import { parseStateKey } from "@millrace/stream";
 import { passedPanes } from "../history/passed-panes.ts";
 import { CENTRAL_KEYS, engineKeyOf } from "./central-keys.ts";
@@ -34,12 +34,8 @@ export async function readEngineRange(store: Store, range: StateRange): Promise<
 const TOLD_PANES = 200_000;
 
 /** Brings panes that were stored under another pipeline into the pane sizes of this one, some in each commit. */
-export async function movePanes(
-  store: Store,
-  engine: WindowEngine,
-  { reachedMs, log }: { readonly reachedMs?: ReachedMs; readonly log?: Logger } = {},
-): Promise<void> {
-  const move = engine.paneMove(reachedMs);
+export async function movePanes(store: Store, engine: WindowEngine, log?: Logger): Promise<void> {
+  const move = engine.paneMove();
   const noted = new Set<string>();
   const read = readAndTold(store, log, "stored panes are brought into the lengths that this pipeline needs");
   for (let range = move.nextRange(); range !== null; range = move.nextRange()) {

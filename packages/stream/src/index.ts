@@ -7,7 +7,6 @@ export { decodePane, encodePane } from "./engine/pane-codec.ts";
 export { PaneTree } from "./engine/pane-tree.ts";
 export type { Pane } from "./engine/pane-set.ts";
 export type { PaneView } from "./engine/pane-view.ts";
-export type { ReachedMs } from "./engine/view-entry.ts";
 export { SESSION_ACCUMULATORS } from "./engine/session-track.ts";
 export * from "./engine/state-key.ts";
 export * from "./engine/state-name.ts";

@@ -49,23 +49,19 @@ class Plant {
 
   /** See `WindowEngineOptions`. */
   readonly longWindowPanesMin: number | undefined;
-  /** Of whose records the metric is; undefined: of an agent's readings. */
-  stream: string | undefined;
 
   constructor(
     windows: readonly WindowSpec[],
     accumulate: readonly string[] = ["sum", "first", "last"],
-    { longWindowPanesMin, stream }: { readonly longWindowPanesMin?: number; readonly stream?: string } = {},
+    { longWindowPanesMin }: { readonly longWindowPanesMin?: number } = {},
   ) {
     this.windows = windows;
     this.accumulate = accumulate;
     this.longWindowPanesMin = longWindowPanesMin;
-    this.stream = stream;
     this.engine = new StoredEngine(this.#options());
     const membership = new Membership();
     membership.join("a", "alpha", -1e9);
     this.engine.setMembership(membership);
-    if (stream !== undefined) this.engine.setPartitions(stream, membership);
     // Its start is committed.
     this.engine.tick(-1e9);
   }
@@ -113,9 +109,7 @@ class Plant {
 
   #options() {
     const accumulate = this.accumulate.filter((name) => name !== "first" && name !== "last");
-    const metrics = [
-      { ...metric, accumulate, ...(this.stream === undefined ? {} : { stream: this.stream }) },
-    ];
+    const metrics = [{ ...metric, accumulate }];
     const { windows, tickBytesMax, longWindowPanesMin } = this;
     return {
       windows,
@@ -297,51 +291,46 @@ test("a session that runs while panes get shorter stays as it was, and the next 
   ]);
 });
 
-/** Of rows that came one by one, up to 80 s. */
-function ofRecords(...windows: readonly WindowSpec[]): Plant {
-  const plant = new Plant(windows, undefined, { stream: "orders" });
-  const times = [10_000, 61_000, 80_000];
-  plant.engine.apply(
-    plant.rowsOf(
-      times.map((timeMs) => ({ timeMs, value: 1, machine: "" })),
-      1,
-    ),
-    81_000,
-  );
+/** Up to 80 s, in panes of a length, into windows of a minute. */
+function cameTo80(paneMs: number): Plant {
+  const plant = new Plant([minute]);
+  const readings = [10_000, 61_000, 79_000].map((timeMs) => ({ timeMs, value: 1, machine: "" }));
+  plant.engine.apply(plant.rowsOf(readings, paneMs), 81_000);
   plant.engine.tick(81_000);
   return plant;
 }
 
-test("of records it is known how far they have come: finer windows that begin behind that have none of the longer pane, and take all", () => {
-  const plant = ofRecords(minute);
-  plant.restart([fine], 84_500);
-  plant.read([84_500, 91_000, 85_000, 95_000, 130_000], 131_000);
-  expect(plant.shown("fine", 131_000)).toEqual([]);
-  plant.engine.tick(132_000);
-  expect(plant.shown("fine", 132_000)).toEqual([
-    [90, 2, "provisional", ""],
-    [130, 1, "provisional", ""],
-  ]);
-  plant.restart([{ ...fine, name: "machine", by: ["machine"] }], 131_000);
-  plant.read([125_000, 141_000], 142_000);
-  plant.engine.tick(142_000);
-  expect(plant.shown("machine", 142_000)).toEqual([[140, 1, "provisional", ""]]);
-});
+test.each([1, 1_000, 10_000])(
+  "finer windows that begin behind all that has come have none of the longer pane, and take all: what came in panes of %d ms",
+  (paneMs) => {
+    const plant = cameTo80(paneMs);
+    plant.restart([fine]);
+    plant.read([79_500, 81_000, 78_000, 95_000], 96_000);
+    plant.engine.tick(96_000);
+    const shown = [
+      [80, 1, "provisional", ""],
+      [90, 1, "provisional", ""],
+    ];
+    expect(plant.shown("fine", 96_000)).toEqual(shown);
+    plant.restart([{ ...fine, name: "machine", by: ["machine"] }, fine]);
+    plant.read([95_000, 101_000], 102_000);
+    plant.engine.tick(102_000);
+    expect(plant.shown("machine", 102_000)).toEqual([[100, 1, "provisional", ""]]);
+    expect(plant.shown("fine", 102_000)[1]).toEqual([90, 2, "provisional", ""]);
+  },
+);
 
-test("where the panes are of another stream's records, or nobody knows how far those have come, they begin behind the longer pane", () => {
-  for (const [stream, reachedMs] of [
-    ["other", 84_500],
-    ["orders", -Infinity],
-  ] as const) {
-    const plant = ofRecords(minute);
-    plant.stream = stream;
-    plant.restart([minute], 84_000);
-    plant.engine.tick(84_000);
-    plant.stream = "orders";
-    plant.restart([minute], 84_000);
-    plant.engine.tick(84_000);
-    plant.restart([fine], reachedMs);
-    plant.read([91_000, 119_000, 121_000], 122_000);
+test("what came in panes as long as the windows were, or is of a store that has not noted it, they begin behind the last of these", () => {
+  for (const paneMs of [60_000, 1]) {
+    const plant = cameTo80(paneMs);
+    if (paneMs === 1) {
+      const key = "v|t@:";
+      const entry = JSON.parse(new TextDecoder().decode(plant.engine.store.get(key)));
+      const { cameToMs: _, ...before } = entry;
+      plant.engine.store.set(key, new TextEncoder().encode(JSON.stringify(before)));
+    }
+    plant.restart([fine]);
+    plant.read([81_000, 119_000, 121_000], 122_000);
     plant.engine.tick(122_000);
     expect(plant.shown("fine", 122_000).map(([start]) => start)).toEqual([120]);
   }
@@ -702,7 +691,7 @@ test("any changes of rows, any windows over time: what does not say that it lack
   const grids = (windows: readonly WindowSpec[]) => windows.filter(({ kind }) => kind !== "session");
   fc.assert(
     fc.property(anyLong, fc.array(step, { minLength: 3, maxLength: 12 }), (longWindowPanesMin, steps) => {
-      const plant = new Plant([minute], ["sum", "mean"], { longWindowPanesMin, stream: "rows" });
+      const plant = new Plant([minute], ["sum", "mean"], { longWindowPanesMin });
       let nowMs = 300_000;
       const rows = new Map<number, { row: Row; groupings: ReadonlySet<string> }>();
       const groupingsNow = () => new Set(plant.windows.map(({ by }) => JSON.stringify(by)));

@@ -5,8 +5,7 @@ import type { PaneView } from "./pane-view.ts";
 import { coarseKey, parseStateKey, stateKey, viewPaneMs, wholeKey, withoutPaneSize } from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
 import type { StateEntry } from "./due-ranges.ts";
-import { comeToMs, decodeViewEntry } from "./view-entry.ts";
-import type { ReachedMs } from "./view-entry.ts";
+import { decodeViewEntry } from "./view-entry.ts";
 import type { StateChange } from "./window-memory.ts";
 
 /** Panes moved in one commit. */
@@ -29,7 +28,6 @@ const MOVED_PANES_MAX = 1_000;
  */
 export class PaneMove {
   readonly #viewKeys: ReadonlySet<string>;
-  readonly #reachedMs: ReachedMs;
   readonly #views: ReadonlyMap<string, PaneView>;
   #fromKey: string | null = "p|";
   /** The view of another pane size whose panes are moved now; null while the next one is looked for. */
@@ -37,8 +35,7 @@ export class PaneMove {
   #entries: readonly StateEntry[] = [];
   readonly #otherViews: string[] = [];
 
-  constructor(views: readonly PaneView[], reachedMs: ReachedMs) {
-    this.#reachedMs = reachedMs;
+  constructor(views: readonly PaneView[]) {
     this.#viewKeys = new Set(views.map((view) => view.key));
     this.#views = new Map(views.map((view) => [withoutPaneSize(view.key), view]));
   }
@@ -110,9 +107,8 @@ export class PaneMove {
     const moves = stored === undefined ? [] : decodeCoarse(stored);
     const heldMs = Math.max(lastMs + paneMs, heldToMs(moves, paneMs));
     // Windows that begin behind all that has come have none of it.
-    const { stream } = view;
-    const toMs = whole === undefined ? Infinity : comeToMs(stream, decodeViewEntry(whole), this.#reachedMs);
-    const endMs = toMs > lastMs ? Math.min(heldMs, toMs) : heldMs;
+    const { cameToMs = Infinity } = whole === undefined ? {} : decodeViewEntry(whole);
+    const endMs = Math.min(heldMs, cameToMs);
     return [{ key: coarseKey(view.key), bytes: encodeCoarse(addCoarseMove(moves, paneMs, endMs)) }];
   }
 

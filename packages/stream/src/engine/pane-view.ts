@@ -32,8 +32,8 @@ export class PaneView extends PaneSet {
   coarse: readonly CoarsePanes[] = [];
   /** It has, or had, all that came of its metric from here on. Of before, some was refused, dropped, or came while it was away. */
   wholeFromMs: EventTimeMs = -Infinity;
-  /** Some of its panes came of another stream, or of agents, before. */
-  isOfMore = false;
+  /** Nothing that it has taken is of this time or later; in steps, so that little is written. */
+  cameToMs: EventTimeMs = -Infinity;
   /** Since a window over it went away: no pane that begins before this has changed. -Infinity: none is away. */
   changedFromMs: EventTimeMs = -Infinity;
   /** Rises when windows leave memory: what panes know of their windows is out of date. */

@@ -17,7 +17,6 @@ export class StoredEngine {
   readonly #lost = new Map<string, readonly TimeRange[]>();
   #panesLostToMs = -Infinity;
   #membership = new Membership();
-  readonly #partitions = new Map<string, Membership>();
   #engine: WindowEngine;
 
   constructor(options: WindowEngineOptions) {
@@ -102,20 +101,14 @@ export class StoredEngine {
     this.#engine.setMembership(membership);
   }
 
-  setPartitions(stream: string, partitions: Membership): void {
-    this.#partitions.set(stream, partitions);
-    this.#engine.setPartitions(stream, partitions);
-  }
-
   /** Forgets everything but the store, and takes it up again, perhaps with other windows. */
   restart(options = this.#options, reachedMs?: ReachedMs): void {
     this.#options = options;
     this.#engine = new WindowEngine(options);
-    if (!this.#prepareStore(reachedMs)) return;
+    if (!this.#prepareStore()) return;
     const entries = this.#engine.restoreRanges().flatMap((range) => this.#read(range));
     this.#load(this.#engine.restore(entries, reachedMs));
     this.#engine.setMembership(this.#membership);
-    for (const [stream, partitions] of this.#partitions) this.#engine.setPartitions(stream, partitions);
     for (const [agent, frontier] of this.#frontiers) this.#engine.setFrontier(agent, frontier);
     for (const [agent, lost] of this.#lost) this.#engine.setLost(agent, lost);
     this.#engine.setPanesLost(this.#panesLostToMs);
@@ -138,9 +131,9 @@ export class StoredEngine {
   }
 
   /** False: it has died. */
-  #prepareStore(reachedMs?: ReachedMs): boolean {
+  #prepareStore(): boolean {
     let commits = 0;
-    const move = this.#engine.paneMove(reachedMs);
+    const move = this.#engine.paneMove();
     for (let range = move.nextRange(); range !== null; range = move.nextRange()) {
       const keys = move.take(this.#read(range));
       if (keys.length === 0) continue;

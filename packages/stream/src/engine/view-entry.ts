@@ -12,22 +12,12 @@ export interface ViewEntry {
   readonly wholeFromMs: EventTimeMs | null;
   /** The stream of records that its metric is of. */
   readonly stream?: string | undefined;
-  /** Some of its panes came of another stream, or of agents, before. */
-  readonly isOfMore?: true | undefined;
+  /** See `PaneView.cameToMs`; absent: nobody has noted it. */
+  readonly cameToMs?: EventTimeMs;
   /** It was not there at the last start, and what its metric had went by. */
   readonly isGone?: true;
   /** See `PaneView.changedFromMs`; null: nothing has changed, absent: no window over it is away. */
   readonly changedFromMs?: EventTimeMs | null | undefined;
-}
-
-/**
- * No record of a view's stream that has come is of this time or later. Infinity: nobody knows; of agents' readings a pane may be longer
- * than what is known of them, or ahead of it.
- */
-export function comeToMs(stream: string | undefined, entry: ViewEntry, reachedMs: ReachedMs): EventTimeMs {
-  if (stream === undefined || entry.stream !== stream || entry.isOfMore === true) return Infinity;
-  const latestMs = reachedMs(stream) ?? -Infinity;
-  return latestMs === -Infinity ? Infinity : Math.floor(latestMs) + 1;
 }
 
 export function encodeViewEntry(entry: ViewEntry): Uint8Array {
@@ -38,8 +28,9 @@ export function encodeViewEntry(entry: ViewEntry): Uint8Array {
 export function decodeViewEntry(bytes: Uint8Array): ViewEntry {
   try {
     const entry: ViewEntry = JSON.parse(decoder.decode(bytes));
-    const { wholeFromMs, stream, changedFromMs = null } = entry;
-    const areTimes = [wholeFromMs, changedFromMs].every((time) => time === null || Number.isFinite(time));
+    const { wholeFromMs, stream, changedFromMs = null, cameToMs = null } = entry;
+    const times = [wholeFromMs, changedFromMs, cameToMs];
+    const areTimes = times.every((time) => time === null || Number.isFinite(time));
     if (areTimes && (stream === undefined || typeof stream === "string")) return entry;
   } catch {
     // As below.

@@ -112,6 +112,8 @@ interface Applied {
   /** All rows merged, for the views that they are one pane of. */
   readonly whole: PaneState | null;
   readonly readings: number;
+  /** None of the rows is of this time or later. */
+  readonly toMs: EventTimeMs;
   readonly nowMs: number;
   readonly late: LateReadings;
 }
@@ -277,8 +279,8 @@ export class WindowEngine {
     this.#memory.load(key, bytes);
   }
 
-  /** Merges pane deltas. */
-  apply(rows: PaneRows, nowMs: number): ApplyOutcome {
+  /** Merges pane deltas. `comeToMs`: none of their readings is of this time or later, where that is known better than by their panes. */
+  apply(rows: PaneRows, nowMs: number, comeToMs: EventTimeMs = Infinity): ApplyOutcome {
     this.#restore.settle();
     const late = new LateReadings(nowMs);
     if (this.#fates.length < rows.rowCount) {
@@ -286,8 +288,12 @@ export class WindowEngine {
       this.#readings = new Float64Array(2 * rows.rowCount);
     }
     const readings = this.#readings;
-    for (let row = 0; row < rows.rowCount; row++)
+    let lastMs = -Infinity;
+    for (let row = 0; row < rows.rowCount; row++) {
       readings[row] = readingCountOfRow(rows.layout, rows.state, row * rows.layout.stride);
+      if (rows.startMs[row] > lastMs) lastMs = rows.startMs[row];
+    }
+    const toMs = Math.min(lastMs + rows.layout.paneMs, comeToMs);
     const fates = this.#fates.fill(0, 0, rows.rowCount);
     const placements = this.#place(rows);
     const whole = this.#wholeOf(placements, rows);
@@ -296,7 +302,7 @@ export class WindowEngine {
         let count = 0;
         const own = placed.rows;
         for (let each = 0; each < own.length; each++) count += readings[own[each]];
-        const fate = this.#applyTo(placement, placed, { rows, whole, readings: count, nowMs, late });
+        const fate = this.#applyTo(placement, placed, { rows, whole, readings: count, toMs, nowMs, late });
         for (let each = 0; each < own.length; each++) fates[own[each]] |= fate;
       }
     }
@@ -503,8 +509,8 @@ export class WindowEngine {
   }
 
   /** To be carried out before `restoreRanges`. */
-  paneMove(reachedMs: ReachedMs = () => null): PaneMove {
-    this.#paneMove = new PaneMove([...this.#memory.views.values()], reachedMs);
+  paneMove(): PaneMove {
+    this.#paneMove = new PaneMove([...this.#memory.views.values()]);
     return this.#paneMove;
   }
 
@@ -606,7 +612,7 @@ export class WindowEngine {
   #applyTo(
     { view, match }: RowPlacement,
     { startMs, group, rows: placed }: PlacedRows,
-    { rows, whole, readings, nowMs, late }: Applied,
+    { rows, whole, readings, toMs, nowMs, late }: Applied,
   ): number {
     const known = view.panes.get(startMs, group);
     const isCurrent = known !== undefined && known.recordsVersion === view.version;
@@ -631,6 +637,7 @@ export class WindowEngine {
     };
     merge(pane.state);
     this.#memory.paneChanged(view, pane);
+    this.#memory.comesTo(view, toMs);
     if (long !== null && pane.long !== null) {
       merge(pane.long.state);
       this.#memory.setChanged(long, pane.long);

@@ -22,6 +22,8 @@ export interface StateChange {
 
 const encoder = new TextEncoder();
 const PANES_LOOKED_AT = 64;
+/** How far what a view takes has come is noted in such steps. */
+const CAME_STEP_MS = 10_000;
 
 /** What of the engine's state is in memory, what the store was asked for, and what it does not have yet. */
 export class WindowMemory {
@@ -276,14 +278,21 @@ export class WindowMemory {
     this.#changes.set(`f|${track.key}`, encoder.encode(String(track.finalToMs)));
   }
 
-  wholeChanged({ key, wholeFromMs, stream, isOfMore, changedFromMs }: PaneView): void {
+  wholeChanged({ key, wholeFromMs, stream, cameToMs, changedFromMs }: PaneView): void {
     const timeOf = (timeMs: EventTimeMs) => (Number.isFinite(timeMs) ? timeMs : null);
     const changed = changedFromMs === -Infinity ? {} : { changedFromMs: timeOf(changedFromMs) };
-    const more = isOfMore ? { isOfMore } : {};
+    const came = Number.isFinite(cameToMs) ? { cameToMs } : {};
     this.put(
       wholeKey(key),
-      encodeViewEntry({ wholeFromMs: timeOf(wholeFromMs), stream, ...more, ...changed }),
+      encodeViewEntry({ wholeFromMs: timeOf(wholeFromMs), stream, ...came, ...changed }),
     );
+  }
+
+  /** What a view takes is of before this. */
+  comesTo(view: PaneView, toMs: EventTimeMs): void {
+    if (!(toMs > view.cameToMs)) return;
+    view.cameToMs = Math.ceil(toMs / CAME_STEP_MS) * CAME_STEP_MS;
+    this.wholeChanged(view);
   }
 
   /** A view has not taken, or not kept, all of before this. */

@@ -2,7 +2,7 @@ import type { EventTimeMs } from "../event-time.ts";
 import type { PaneView } from "./pane-view.ts";
 import { SessionTrack } from "./session-track.ts";
 import { viewMetricName, withoutPaneSize } from "./state-key.ts";
-import { comeToMs, decodeViewEntry, encodeViewEntry } from "./view-entry.ts";
+import { decodeViewEntry, encodeViewEntry } from "./view-entry.ts";
 import type { ReachedMs, ViewEntry } from "./view-entry.ts";
 import type { WindowMemory } from "./window-memory.ts";
 import type { WindowTrack } from "./window-track.ts";
@@ -58,9 +58,8 @@ export function notePresence(memory: WindowMemory, reach: Reach): void {
     view.wholeFromMs = wholeFromMs;
     names.add(name);
     const entry = entries.get(name);
-    const isMoved = entry !== undefined && entry.stream !== view.stream;
-    view.isOfMore = isMoved || entry?.isOfMore === true;
-    if (entry === undefined || entry.isGone === true || isMoved) memory.wholeChanged(view);
+    if (entry === undefined || entry.isGone === true || entry.stream !== view.stream)
+      memory.wholeChanged(view);
   }
   const { stored, finalToMs, shownToMs } = reach;
   for (const track of memory.tracks.values())
@@ -111,9 +110,7 @@ function wholeFromOf(
   // Of a metric of agents that was never in a window nothing has gone by, as far as anybody knows.
   if (there.length === 0 && (view.stream !== undefined || ofMetric.length > 0))
     seenMs.push(Math.ceil(reachedMs(view.stream) ?? -Infinity));
-  const comeMs = ofMetric.map((entry) => comeToMs(view.stream, entry, reachedMs));
-  const panesMs = panesToMs.get(metric) ?? -Infinity;
-  return Math.max(comeMs.length === 0 ? panesMs : Math.min(panesMs, Math.max(...comeMs)), ...seenMs);
+  return Math.max(panesToMs.get(metric) ?? -Infinity, ...seenMs);
 }
 
 function noteWindow(

@@ -11,8 +11,17 @@ import type { OpenMarker } from "./open-marker.ts";
 import { decodeSessions } from "./session-codec.ts";
 import { reopenMoved } from "./session-records.ts";
 import { SessionTrack } from "./session-track.ts";
-import { coarseKey, longKey, parseStateKey, stateRange, viewMetricName, viewPaneMs } from "./state-key.ts";
+import {
+  coarseKey,
+  longKey,
+  parseStateKey,
+  stateRange,
+  viewMetricName,
+  viewPaneMs,
+  wholeKey,
+} from "./state-key.ts";
 import type { StateKeyParts, StateRange } from "./state-key.ts";
+import { decodeViewEntry } from "./view-entry.ts";
 import type { ReachedMs } from "./view-entry.ts";
 import type { WindowMemory } from "./window-memory.ts";
 import { notePresence } from "./window-presence.ts";
@@ -51,6 +60,8 @@ export class WindowRestore {
   /** By metric, as in keys: no stored pane, of whichever view, has a reading of this or later. */
   readonly #panesToMs = new Map<string, EventTimeMs>();
 
+  /** What lies under `n|` and `v|`. */
+  readonly #stored = new Map<string, Uint8Array>();
   /** By their keys, those of before the panes. */
   readonly #movesOf = new Map<string, CoarseMoves>();
 
@@ -121,11 +132,10 @@ export class WindowRestore {
   /** Keys to load next, before `settle`. */
   take(entries: readonly StateEntry[], reachedMs: ReachedMs): string[] {
     const parsed = entries.map(({ key, bytes }) => ({ key, bytes, parts: parseStateKey(key) }));
-    const stored = new Map<string, Uint8Array>();
     const longMs = new Map<string, string>();
     for (const { key, bytes, parts } of parsed) {
       if (key.startsWith("m|")) longMs.set(key, decoder.decode(bytes));
-      else if (key.startsWith("n|") || key.startsWith("v|")) stored.set(key, bytes);
+      else if (key.startsWith("n|") || key.startsWith("v|")) this.#stored.set(key, bytes);
       else if (parts === null && key.startsWith("c|")) this.#takeCoarse(key, bytes);
       else if (parts === null) this.#takeFinal(key, bytes);
       else if (parts.kind === "s") this.#takeSessions(key, parts, bytes);
@@ -137,7 +147,7 @@ export class WindowRestore {
         `long panes of ${key} have not been made`,
       );
     notePresence(this.#memory, {
-      stored,
+      stored: this.#stored,
       finalToMs: this.#finalToMs,
       shownToMs: this.#shownToMs,
       panesToMs: this.#panesToMs,
@@ -256,9 +266,13 @@ export class WindowRestore {
     const paneMs = viewPaneMs(name);
     const endMs = startMs + paneMs;
     const moves = this.#movesOf.get(coarseKey(name)) ?? [];
-    this.#holdsTo(viewMetricName(name), Math.max(endMs, heldToMs(moves, paneMs)));
+    const whole = this.#stored.get(wholeKey(name));
+    const { cameToMs = Math.max(endMs, heldToMs(moves, paneMs)) } =
+      whole === undefined ? {} : decodeViewEntry(whole);
+    this.#holdsTo(viewMetricName(name), cameToMs);
     const view = this.#memory.views.get(name);
     if (view === undefined) return;
+    view.cameToMs = cameToMs;
     view.residentFromMs = endMs;
     for (const track of view.tracks) track.hasStoredTo(view.residentFromMs);
   }
