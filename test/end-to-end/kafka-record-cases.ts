@@ -23,15 +23,16 @@ const SKIPPED = "needs Java, Maven and the Kafka jars";
 
 /** A topic of records, where its broker's part in it matters. */
 export function kafkaRecordCases(broker: () => KafkaWorks | undefined): void {
-  const cases: Record<string, (topic: LogTopic) => Promise<void>> = {
+  const cases: Record<string, (topic: LogTopic, works: KafkaWorks) => Promise<void>> = {
     "a topic that is made anew while central is away is read from its start, and told": tellsRemade,
     "a topic that is made anew while central runs is read from its start, and told": tellsRemadeUnderWay,
+    "a broker that hangs holds up no stop": stopsBesideHungBroker,
   };
   for (const [name, play] of Object.entries(cases))
     test(name, { timeout: 120_000 }, async ({ skip }) => {
       const works = broker();
       if (works === undefined) return skip(SKIPPED);
-      await play(await LogTopic.make(works));
+      await play(await LogTopic.make(works), works);
     });
 }
 
@@ -116,4 +117,16 @@ async function tellsRemadeUnderWay(topic: LogTopic): Promise<void> {
   await send(topic, 5, 40);
   await until("all of it is in", central.has({ received: 45, aggregated: 40, duplicates: 5, lost: 0 }));
   expect(central.told()).toEqual([ANEW]);
+}
+
+async function stopsBesideHungBroker(topic: LogTopic, { server }: KafkaWorks): Promise<void> {
+  await send(topic, 0, 10);
+  const central = await start(topic);
+  await until("all are in", central.has({ received: 10 }));
+  server.pause();
+  onTestFinished(() => server.resume());
+  const startMs = systemClock.monotonicMs();
+  await central.source.close();
+  // Central's stop gives its sources five seconds.
+  expect(systemClock.monotonicMs() - startMs).toBeLessThan(4_500);
 }

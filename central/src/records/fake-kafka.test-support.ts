@@ -27,6 +27,8 @@ export class FakeKafka implements KafkaClient {
   batchMax = 10;
   readonly committed = new Map<number, number>();
   isAway = false;
+  /** Neither commits nor questions for the topic are answered, until whoever asks has closed. */
+  hangs = false;
   /** What it takes until it tells where partitions end. */
   gate: Promise<void> = Promise.resolve();
   /** Ends the next call of `next`. */
@@ -108,9 +110,12 @@ export class FakeKafka implements KafkaClient {
   }
 
   admin(): KafkaAdmin {
+    const closed = Promise.withResolvers<never>();
+    closed.promise.catch(() => undefined);
     return {
       createTopic: () => Promise.resolve(false),
       describeTopic: (topic) => {
+        if (this.hangs) return closed.promise;
         if (this.isAway) return Promise.reject(new Error("no broker answers"));
         const partitions = this.#logs?.length ?? 0;
         return Promise.resolve(
@@ -119,7 +124,7 @@ export class FakeKafka implements KafkaClient {
       },
       topicSettings: () => Promise.resolve(null),
       addPartitions: () => Promise.resolve(),
-      close: () => Promise.resolve(),
+      close: async () => closed.reject(new Error("closed")),
     };
   }
 
@@ -193,11 +198,13 @@ class FakeConsumer implements KafkaConsumer {
   readonly #paused = new Set<number>();
   #wake = Promise.withResolvers<undefined>();
   #isClosed = false;
+  readonly #closed = Promise.withResolvers<never>();
 
   constructor(kafka: FakeKafka, options: KafkaConsumerOptions, onClose: () => void) {
     this.#kafka = kafka;
     this.#options = options;
     this.#onClose = onClose;
+    this.#closed.promise.catch(() => undefined);
   }
 
   get assigned() {
@@ -266,6 +273,7 @@ class FakeConsumer implements KafkaConsumer {
   }
 
   commit(positions: readonly KafkaPosition[]): Promise<void> {
+    if (this.#kafka.hangs) return this.#closed.promise;
     for (const { partition, offset } of positions) this.#kafka.committed.set(partition, offset);
     return Promise.resolve();
   }
@@ -277,6 +285,7 @@ class FakeConsumer implements KafkaConsumer {
 
   close(): Promise<void> {
     this.#isClosed = true;
+    this.#closed.reject(new Error("closed"));
     this.wake();
     this.#onClose();
     return Promise.resolve();

@@ -532,6 +532,21 @@ test("fetches that fail are said, in the log too, as long as they fail, whatever
   expect(told).toEqual([...ended, "records are read"]);
 });
 
+test("brokers that hang hold up no stop: neither what the group is still to be told, nor the question for the topic", async () => {
+  const [kafka, early] = [new FakeKafka("orders"), new FakeKafka("orders")];
+  for (const each of [kafka, early]) each.create(1);
+  kafka.send(0, orders(0, 5));
+  early.hangs = true;
+  for (const each of [kafka, early]) {
+    const { time, source } = await start(each);
+    await time.run(1_000);
+    each.hangs = true;
+    void source.close();
+    await time.run(1_500);
+    expect(source.view.state).toBe("stopped");
+  }
+});
+
 test("while no broker answers nobody knows what is there: windows are not complete, and none is final without it", async () => {
   const kafka = new FakeKafka("orders");
   kafka.create(2);

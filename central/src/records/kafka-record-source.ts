@@ -1,4 +1,5 @@
 import type {
+  KafkaAdmin,
   KafkaBatch,
   KafkaClient,
   KafkaConsumer,
@@ -59,6 +60,8 @@ const LOOK_INTERVAL_MS = 2_000;
 /** Where they are not told for so long, nobody knows them. */
 const LOOK_MS_MAX = 3_000;
 const RETRY_MS = 1_000;
+/** At the end, to tell the group where it is: brokers that hang are not waited for, and the next start knows better. */
+const FAREWELL_MS_MAX = 1_000;
 /** What brokers allow at least: after a crash, its partitions come back no sooner. */
 const SESSION_MS = 6_000;
 /** Longer than one try comes after another: trouble that was not told again for so long may be over. */
@@ -73,6 +76,8 @@ const NOBODY_MS_MAX = 40_000;
 export class KafkaRecordSource {
   readonly #options: KafkaRecordSourceOptions;
   #consumer: KafkaConsumer | null = null;
+  /** While it looks whether the topic is there. */
+  #admin: KafkaAdmin | null = null;
   #running: Promise<void> | null = null;
   #isClosed = false;
   #timer: Timer | null = null;
@@ -114,8 +119,11 @@ export class KafkaRecordSource {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#endWait?.();
-    await this.#tellGroup();
-    await this.#consumer?.close();
+    const isLate = Promise.withResolvers<void>();
+    const late = this.#options.clock.after(FAREWELL_MS_MAX, () => isLate.resolve());
+    await Promise.race([this.#tellGroup(), isLate.promise]);
+    late.cancel();
+    await Promise.all([this.#consumer?.close(), this.#admin?.close()]);
     await this.#running;
     this.#state = "stopped";
   }
@@ -150,6 +158,7 @@ export class KafkaRecordSource {
   async #topicIsThere(): Promise<void> {
     const { client, topic, log, stream } = this.#options;
     const admin = client.admin();
+    this.#admin = admin;
     try {
       while (!this.#isClosed) {
         const found = await admin.describeTopic(topic);
@@ -166,6 +175,7 @@ export class KafkaRecordSource {
         await this.#wait(RETRY_MS);
       }
     } finally {
+      this.#admin = null;
       await admin.close();
     }
   }
