@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Base, Connection } from "@platformatic/kafka";
 
@@ -16,15 +17,20 @@ export function clientCloser<Client extends Base>(
   const made = new Set<Connection>();
   let isOver = false;
   client.connections.on("connecting", ({ connection }) => {
-    for (const earlier of made) if (earlier.socket.destroyed) made.delete(earlier);
+    for (const earlier of made) if (socketOf(earlier)?.destroyed !== false) made.delete(earlier);
     made.add(connection);
     // Its socket is made in the same call. What was on its way when its connection went is tried once more.
-    if (isOver) queueMicrotask(() => connection.socket.destroy(new Error("the client is closed")));
+    if (isOver) queueMicrotask(() => socketOf(connection)?.destroy(new Error("the client is closed")));
   });
   return async () => {
     const closed = close(client).catch(() => undefined);
     await Promise.race([closed, delay(FAREWELL_MS_MAX, undefined, { ref: false })]);
     isOver = true;
-    for (const { socket } of made) socket.destroy();
+    for (const connection of made) socketOf(connection)?.destroy();
   };
+}
+
+/** Of a port that is none, or with a certificate that cannot be read, the library makes no socket. */
+function socketOf({ socket }: Connection): Socket | undefined {
+  return socket;
 }
