@@ -198,7 +198,13 @@ export const kafkaUplinkSchema = () =>
   z.strictObject({
     brokers: z
       .array(
-        takes(z.string().regex(/^([^\s:/@]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/), "host:port of a Kafka broker"),
+        takes(
+          z
+            .string()
+            .regex(/^([^\s:/@]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/)
+            .refine((text) => isPort(Number(text.slice(text.lastIndexOf(":") + 1)))),
+          "host:port of a Kafka broker",
+        ),
       )
       .min(1)
       .describe("Brokers that are asked first; they name the others."),
@@ -394,3 +400,7 @@ export const agentSchema = () =>
       .describe("Health, status and Prometheus metrics."),
     log: z.strictObject({ level: logLevel() }).prefault({}).describe("What the agent writes about itself."),
   });
+
+function isPort(port: number): boolean {
+  return port >= 1 && port <= 65_535;
+}

@@ -299,11 +299,16 @@ test.each<[string, string, string[]]>([
     ["5:1: uplink has both url and kafka; give one of them"],
   ],
   [
-    "a broker without port, and a topic that is none",
-    MINIMAL.replace("url: mqtt://central.example:1884", 'kafka: { brokers: [k1], topic: "a/b" }'),
+    "brokers without a port, or one that is none, and a topic that is none",
+    MINIMAL.replace(
+      "url: mqtt://central.example:1884",
+      'kafka: { brokers: [k1, "k2:99999", "k3:0"], topic: "a/b" }',
+    ),
     [
       '5:30: uplink.kafka.brokers[0] is "k1"; it must be host:port of a Kafka broker',
-      '5:42: uplink.kafka.topic is "a/b"; it must be 1 to 249 letters, digits, dots, underscores and hyphens, other than . and ..',
+      '5:34: uplink.kafka.brokers[1] is "k2:99999"; it must be host:port of a Kafka broker',
+      '5:46: uplink.kafka.brokers[2] is "k3:0"; it must be host:port of a Kafka broker',
+      '5:62: uplink.kafka.topic is "a/b"; it must be 1 to 249 letters, digits, dots, underscores and hyphens, other than . and ..',
     ],
   ],
   [

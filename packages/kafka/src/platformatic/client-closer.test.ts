@@ -90,12 +90,15 @@ test(
 test.each([
   ["127.0.0.1:99999", null, /Port should be/],
   ["127.0.0.1:9", { ca: null, cert: "none", key: "none" }, /PEM/],
-])("a connection that cannot even be made, as to %s: why is told, and the close is one", async (broker, tls, why) => {
-  const client = new PlatformaticClient({ brokers: [broker], clientId: "c", tls, sasl: null });
-  const admin = client.admin();
-  await expect(admin.describeTopic("t")).rejects.toThrow(why);
-  await admin.close();
-});
+])(
+  "a connection that cannot even be made, as to %s: why is told, and the close is one",
+  async (broker, tls, why) => {
+    const client = new PlatformaticClient({ brokers: [broker], clientId: "c", tls, sasl: null });
+    const admin = client.admin();
+    await expect(admin.describeTopic("t")).rejects.toThrow(why);
+    await admin.close();
+  },
+);
 
 /** A server that does not listen yet. */
 async function refusing() {
