@@ -336,6 +336,8 @@ test("several gateways are enrolled at once: all or none, and those that have an
     const refused = await enroll(...args);
     expect([refused.code, refused.err]).toEqual([2, expect.stringContaining(reason)]);
   }
+  const away = await enroll("--names-file", join(folder, "away.txt"));
+  expect([away.code, away.err]).toEqual([1, expect.stringMatching(/^cannot read file .*away\.txt: ENOENT/)]);
   expect(existsSync(identities)).toBe(false);
 
   const enrolled = await enroll("beta-1", "--names-file", names);

@@ -35,7 +35,7 @@ function namesIn(path: string): { readonly agent: string; readonly place: string
       .map((line, index) => ({ agent: line.trim(), place: `${path}:${index + 1}: ` }))
       .filter(({ agent }) => agent !== "");
   } catch (error) {
-    throw new MillraceError("config_unreadable", { path, reason: reasonOf(error) }, { cause: error });
+    throw new MillraceError("file_unreadable", { path, reason: reasonOf(error) }, { cause: error });
   }
 }
 
