@@ -29,6 +29,14 @@ test("more than may wait are not taken; once those that wait are packed there is
   expect(packer.pack(["again"])).not.toBeNull();
 });
 
+test("what may not wait goes as it is while others are being packed", async () => {
+  const packer = new GzipPacker();
+  const packed = Array.from({ length: PACKING_MAX }, () => packer.pack(["answer"]));
+  expect(packer.pack(["metrics"], { mayWait: false })).toBeNull();
+  await Promise.all(packed);
+  expect(packer.pack(["metrics"], { mayWait: false })).not.toBeNull();
+});
+
 test("what never changes is packed once", async () => {
   const packer = new GzipPacker();
   const file = Buffer.from("<!doctype html>");

@@ -13,8 +13,9 @@ export class GzipPacker {
   readonly #waiting: (() => void)[] = [];
   #packingCount = 0;
 
-  /** All of it, piece after piece; null: there is no room now. */
-  pack(pieces: readonly (string | Uint8Array)[]): Promise<Buffer> | null {
+  /** All of it, piece after piece; null: there is no room now, or others have their turn and it may not wait. */
+  pack(pieces: readonly (string | Uint8Array)[], { mayWait = true } = {}): Promise<Buffer> | null {
+    if (!mayWait && this.#packingCount >= PACKING_MAX) return null;
     return this.#begin(pieces, constants.Z_BEST_SPEED);
   }
 

@@ -21,7 +21,7 @@ import { seriesKey, windowKeyRange } from "@millrace/stream";
 import type { WindowResult } from "@millrace/stream";
 import { SimulatedTime, TEST_CERTIFICATES } from "@millrace/testkit";
 import { LABEL_LENGTH_MAX } from "@millrace/wire";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import type { Leaving } from "../agents/agent-registry.ts";
 import type { AgentView } from "../agents/agent-view.ts";
 import { NotReady } from "../commit/not-ready.ts";
@@ -29,6 +29,7 @@ import { folderAssets } from "./assets.ts";
 import { Access, LOGIN_FAILURES_MAX, SESSION_MS } from "./access.ts";
 import type { CentralChange, CentralReader, ResetOutcome, WindowQuery } from "./central-reader.ts";
 import { FRAME_INTERVAL_MS, HEARTBEAT_INTERVAL_MS, RESUME_MS, WINDOWS_WAITING_MAX } from "./event-stream.ts";
+import { GzipPacker } from "./gzip-packer.ts";
 import { describedFetch as fetch } from "./described-fetch.test-support.ts";
 import { OPENAPI } from "./openapi.ts";
 import type { AlarmView } from "../alarms/alarm-view.ts";
@@ -1206,6 +1207,20 @@ test("answers from 1 KiB on come in gzip to whoever accepts it, under a tag of t
   expect(await ask("/metrics", "gzip", { accept: OPEN_METRICS_TYPE })).toMatchObject({ coding: "gzip" });
   expect(await ask("/logo.png", "gzip")).toMatchObject({ coding: null, vary: null });
   expect(await ask("/healthz", "gzip")).toMatchObject({ coding: null, vary: "accept-encoding" });
+});
+
+test("the metrics wait for no answers that are being packed: they go as they are then", async () => {
+  const { url } = await listen(undefined, systemClock, true, {
+    windowGauges: () => [{ name: "g", help: "x".repeat(2_000), samples: [] }],
+  });
+  vi.spyOn(GzipPacker.prototype, "pack").mockImplementation((_pieces, { mayWait = true } = {}) =>
+    mayWait ? Promise.withResolvers<Buffer>().promise : null,
+  );
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+  });
+  const scraped = await fetch(`${url}/metrics`, { headers: { "accept-encoding": "gzip" } });
+  expect([scraped.status, scraped.headers.get("content-encoding")]).toEqual([200, null]);
 });
 
 test("a stream and evidence go as they are, whatever is accepted; a long problem and the answer to a POST do not", async () => {

@@ -178,7 +178,10 @@ export class ApiServer {
         tag: isKept ? etag(body) : null,
         bytes: Buffer.byteLength(body),
         // Bytes are a file's.
-        pack: () => (isText ? packer.pack([body]) : packer.packOnce(body)),
+        pack: () =>
+          isText
+            ? packer.pack([body], { mayWait: request.routeOptions.url !== "/metrics" })
+            : packer.packOnce(body),
       });
       return chosen ?? body;
     });
