@@ -532,6 +532,24 @@ test("fetches that fail are said, in the log too, as long as they fail, whatever
   expect(told).toEqual([...ended, "records are read"]);
 });
 
+test("a broker that hangs is said after ten seconds, and so is that it is over", async () => {
+  const kafka = new FakeKafka("orders");
+  kafka.create(1);
+  const { time, source } = await start(kafka);
+  await time.run(3_000);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  kafka.gate = promise;
+  await time.run(9_000);
+  expect(source.view).toMatchObject({ state: "reading", reason: "" });
+  await time.run(4_000);
+  const reason = "no answer for 10 s; waiting for it";
+  expect(source.view).toMatchObject({ state: "trouble", reason });
+  expect(logged).toEqual([{ cause: "records_source orders", reason }]);
+  resolve();
+  await time.run(10_000);
+  expect(source.view).toMatchObject({ state: "reading", reason: "" });
+});
+
 test("brokers that hang hold up no stop: neither what the group is still to be told, nor the question for the topic", async () => {
   const [kafka, early] = [new FakeKafka("orders"), new FakeKafka("orders")];
   for (const each of [kafka, early]) each.create(1);

@@ -59,6 +59,8 @@ const BATCH_BYTES = 64;
 const LOOK_INTERVAL_MS = 2_000;
 /** Where they are not told for so long, nobody knows them. */
 const LOOK_MS_MAX = 3_000;
+/** A request that nobody answers is given up half a minute later; after so long it is said. */
+const SILENCE_MS = 10_000;
 const RETRY_MS = 1_000;
 /** At the end, to tell the group where it is: brokers that hang are not waited for, and the next start knows better. */
 const FAREWELL_MS_MAX = 1_000;
@@ -377,7 +379,11 @@ export class KafkaRecordSource {
   async #look(): Promise<void> {
     const consumer = this.#consumer;
     if (consumer === null) return this.#nobodyKnows();
-    const late = this.#options.clock.after(LOOK_MS_MAX, () => this.#nobodyKnows());
+    const { clock } = this.#options;
+    const late = clock.after(LOOK_MS_MAX, () => this.#nobodyKnows());
+    const silence = clock.after(SILENCE_MS, () =>
+      this.#trouble(`no answer for ${SILENCE_MS / 1_000} s; waiting for it`),
+    );
     try {
       const lag = this.#tellPartitions(await consumer.ranges());
       this.#lag = lag;
@@ -394,6 +400,7 @@ export class KafkaRecordSource {
       this.#trouble(reasonOf(error));
     } finally {
       late.cancel();
+      silence.cancel();
     }
     await this.#tellGroup();
   }
