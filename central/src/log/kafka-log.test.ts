@@ -93,6 +93,15 @@ test("a damaged batch at the log's end is told, and central goes on", async () =
   expect(log.view).toMatchObject({ lag: { 0: 0 } });
 });
 
+test("a broker that hangs while the topic is looked for holds up no stop", { timeout: 5_000 }, async () => {
+  const kafka = new FakeKafka(TOPIC);
+  kafka.hangs = true;
+  const { log } = logOf(kafka, 0);
+  await new Promise((resolve) => setImmediate(resolve));
+  await log.close();
+  expect(log.view.state).toBe("stopped");
+});
+
 test("of two damaged batches in a row both are told, each once", async () => {
   const { take, offsets, gaps } = logOf(new DamagedKafka([10, 20]), 40);
   await expect

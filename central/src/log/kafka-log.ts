@@ -1,4 +1,5 @@
 import type {
+  KafkaAdmin,
   KafkaBatch,
   KafkaClient,
   KafkaConsumer,
@@ -53,6 +54,8 @@ export class KafkaLog implements UplinkLog {
   /** Of the topic, as it is. */
   #identity: string | undefined;
   #consumer: KafkaConsumer | null = null;
+  /** While it looks whether the topic is there. */
+  #admin: KafkaAdmin | null = null;
   #ends = new Map<number, number>();
   /** When it was last asked where its partitions end, and answered. */
   #lookedAt = { nowMs: -Infinity, monotonicMs: -Infinity };
@@ -188,7 +191,7 @@ export class KafkaLog implements UplinkLog {
     this.#endPause();
     this.#readAhead.close();
     await this.#writer.close();
-    await this.#consumer?.close();
+    await Promise.all([this.#consumer?.close(), this.#admin?.close()]);
     await this.#running;
     this.#state = "stopped";
   }
@@ -232,6 +235,7 @@ export class KafkaLog implements UplinkLog {
   async #isTopicThere(): Promise<boolean> {
     const { client, log, topic } = this.#options;
     const admin = client.admin();
+    this.#admin = admin;
     try {
       const found = await admin.describeTopic(topic);
       if (found === null) {
@@ -254,6 +258,7 @@ export class KafkaLog implements UplinkLog {
         });
       return true;
     } finally {
+      this.#admin = null;
       await admin.close();
     }
   }
