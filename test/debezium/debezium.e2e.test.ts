@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PlatformaticClient } from "@millrace/kafka";
 import { SeededRandom } from "@millrace/testkit";
+import { Client } from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RecordStreamView } from "../../central/src/records/record-stream-view.ts";
 import { KAFKA_VERSIONS } from "../../scripts/stack/kafka-server.ts";
@@ -133,6 +134,27 @@ function statements(random: SeededRandom, count: number, ids: string[]): string 
   return `BEGIN; ${said.join("\n")} COMMIT;`;
 }
 
+const SLOW_ROWS = `INSERT INTO orders SELECT 'slow-' || n, '北京', 'food', 1, 'paid', date_trunc('second', now() AT TIME ZONE 'UTC')
+  FROM generate_series(1, 5000) n`;
+
+/** Transactions that each change one more row of those and are under way for a while, several at a time, until it is over. */
+async function changeSlowly(port: number, isOver: () => boolean): Promise<void> {
+  let next = 1;
+  const one = async () => {
+    const client = new Client({ host: "127.0.0.1", port, user: "postgres", database: "shop" });
+    await client.connect();
+    while (!isOver()) {
+      const id = `slow-${next++}`;
+      await client.query("BEGIN");
+      await client.query("UPDATE orders SET amount = amount + 1 WHERE order_id = $1", [id]);
+      await client.query("SELECT pg_sleep(0.2 + 0.2 * random())");
+      await client.query("COMMIT");
+    }
+    await client.end();
+  };
+  await Promise.all(Array.from({ length: 12 }, one));
+}
+
 const SELECT = `SELECT region, (extract(epoch FROM date_trunc('minute', created_at)) * 1000)::bigint AS start_ms, `;
 const OF_WINDOW = "FROM orders GROUP BY region, start_ms";
 
@@ -165,6 +187,7 @@ test(
     database.sql("CREATE DATABASE shop");
     database.sql(TABLE, "shop");
     database.sql(statements(random, 300, ids), "shop");
+    database.sql(SLOW_ROWS, "shop");
     const capture = new TableCapture({
       works,
       jars,
@@ -174,6 +197,9 @@ test(
       // A connector that is killed tells again what came since.
       properties: { "converter.schemas.enable": "false" },
     });
+    // What is under way while the snapshot is read is told behind it, with a lower place in the log.
+    let isSnapshotRead = false;
+    const changed = changeSlowly(database.port, () => isSnapshotRead);
     capture.start();
     const central = await CentralHarness.prepare({
       works,
@@ -191,6 +217,27 @@ test(
     await central.start();
     // Without its own place on disk a connector begins with a new snapshot, which does not tell what is gone.
     await until("the connector reads", () => isStreaming("shop"), 60_000);
+    await until("the snapshot is told", () => capture.changes.length >= 5_000, 60_000);
+    isSnapshotRead = true;
+    await changed;
+    const expectedOf = (columns: string) =>
+      database
+        .sql(`${SELECT} ${columns}`, "shop")
+        .map((columnsOf) => columnsOf.join(" "))
+        .sort();
+    const amountsSaid = async () => {
+      const amounts = expectedOf(`count(*)::numeric(12,2), sum(amount) ${OF_WINDOW}`);
+      expect(amounts.length).toBeGreaterThan(10);
+      await until(
+        "the windows are those of the table",
+        async () => {
+          expect(await saidBy(central, "orders_1m", ["count", "sum"])).toEqual(amounts);
+          return true;
+        },
+        60_000,
+      );
+    };
+    await amountsSaid();
     await until(
       "the connector's place",
       () => {
@@ -217,21 +264,7 @@ test(
         await central.start();
       }
     }
-    const expectedOf = (columns: string) =>
-      database
-        .sql(`${SELECT} ${columns}`, "shop")
-        .map((columnsOf) => columnsOf.join(" "))
-        .sort();
-    const amounts = expectedOf(`count(*)::numeric(12,2), sum(amount) ${OF_WINDOW}`);
-    expect(amounts.length).toBeGreaterThan(10);
-    await until(
-      "the windows are those of the table",
-      async () => {
-        expect(await saidBy(central, "orders_1m", ["count", "sum"])).toEqual(amounts);
-        return true;
-      },
-      60_000,
-    );
+    await amountsSaid();
     const failures = expectedOf(
       `count(*)::numeric(12,2), avg((status = 'failed')::int)::numeric(12,2) ${OF_WINDOW.replace("GROUP", "WHERE status <> 'pending' GROUP")}`,
     );
