@@ -53,6 +53,17 @@ test("a Redis whose certificate's authority is not known cannot be reached, and 
   expect(failure.message).not.toContain("Node");
 });
 
+test.each([
+  ["connect ETIMEDOUT", "rediss://r:6379", true],
+  ["40ED:error:0A00010B:SSL routines:ssl3_get_record:wrong version number", "rediss://r:6379", true],
+  ["connect ETIMEDOUT", "redis://r:6379", false],
+  ["connect ECONNREFUSED", "rediss://r:6379", false],
+])("a Redis without TLS behind rediss:// was no more than a time-out: %s of %s", (said, url, isTold) => {
+  const failure = redisFailure(new Error(said), url);
+  expect(failure.code).toBe("redis_unreachable");
+  expect(failure.message.includes("compare rediss:// with its tls-port")).toBe(isTold);
+});
+
 test("what is no answer is the way there", () => {
   expect(redisFailure(new Error("connect ECONNREFUSED"), "redis://r:6379").code).toBe("redis_unreachable");
   expect(redisFailure(replied("MILLRACE_FENCED 1767607200"), "redis://r:6379").message).toContain(

@@ -3,6 +3,9 @@ import { connectionReason, MillraceError } from "@millrace/runtime";
 /** Before Redis 7 what a script meets stands in the middle of a text about the script. */
 const SAID = /(?:^|[\s-])(MILLRACE_FENCED \d+|MILLRACE_EMPTY|WRONGPASS|NOAUTH|NOPERM|READONLY|OOM|LOADING)\b/;
 
+/** A Redis without TLS waits for the end of what it takes for a command. */
+const NO_TLS = /ETIMEDOUT|wrong version number|before secure TLS connection/;
+
 /** What Redis, or the way to it, says, as what a person can act on. `url` has no secrets. */
 export function redisFailure(error: unknown, url: string): MillraceError {
   if (error instanceof MillraceError) return error;
@@ -33,6 +36,15 @@ export function redisFailure(error: unknown, url: string): MillraceError {
       {
         url,
         reason: "it has as many clients as it takes; raise its maxclients, or see who holds connections",
+      },
+      because,
+    );
+  if (url.startsWith("rediss:") && NO_TLS.test(reason))
+    return new MillraceError(
+      "redis_unreachable",
+      {
+        url,
+        reason: `${reason}: nobody is there, or somebody without TLS; compare rediss:// with its tls-port`,
       },
       because,
     );
