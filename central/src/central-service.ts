@@ -300,12 +300,12 @@ function freeBytesOf(folder: string): number | null {
 /** Null where the listener has no TLS. */
 function certificateFiles(
   name: string,
-  tls: (ServerTls & { readonly ca?: string | null }) | null,
+  tls: ServerTls | null,
   log: Logger,
   renew: (tls: { readonly cert: string; readonly key: string; readonly ca: string | null }) => void,
 ): CertificateFiles | null {
   if (tls === null) return null;
-  const { cert, key, ca = null, paths } = tls;
+  const { cert, key, ca, paths } = tls;
   return new CertificateFiles({
     name,
     paths,

@@ -67,7 +67,7 @@ const DRAIN_MS = 10_000;
 /** `millrace-agent run`: the agent with its sockets. Resolves with the exit code when it has stopped. */
 export async function runAgent(configPath: string): Promise<ExitCode> {
   const loaded = loadAgentConfig(configPath);
-  const { config, warnings } = loaded;
+  const { config, warnings, uplinkProblems } = loaded;
   const file = readFilePipeline(config.pipelinePath);
   const storePath = join(config.dataFolder, "store");
   // Only a store can hold another pipeline.
@@ -75,6 +75,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
   const log = createLogger({ level: config.logLevel });
   const version = agentVersion();
   log.info(formatVersion(version), { agent: config.agent, site: config.site });
+  for (const problem of uplinkProblems) log.error(formatProblem(problem));
   for (const warning of warnings) log.warn(formatProblem(warning));
 
   const manager = serviceManager({ clock: systemClock, log: log.child("systemd") });
@@ -256,11 +257,7 @@ export async function runAgent(configPath: string): Promise<ExitCode> {
       metrics,
       health,
       certificates: () =>
-        shownCertificates({
-          inputs: inputs.config,
-          uplink: config.uplink,
-          uplinkCertificate: credentials.certificate,
-        }),
+        shownCertificates({ inputs: inputs.config, uplinkCertificate: credentials.certificate }),
     });
     await inputs.change(config.inputs);
   } catch (error) {
@@ -354,13 +351,13 @@ async function uplinkTransport(
       clock: systemClock,
     });
   const { PlatformaticClient } = await import("@millrace/kafka");
-  const client = new PlatformaticClient(kafka);
+  const tls = () => (kafka.tls === null ? null : credentials.read());
   return new KafkaUplink({
     agent,
     site,
     topic: kafka.topic,
     // It tries again with patience itself.
-    producer: () => client.producer({ patienceMs: 0 }),
+    producer: () => new PlatformaticClient({ ...kafka, tls: tls() }).producer({ patienceMs: 0 }),
     clock: systemClock,
   });
 }

@@ -1,8 +1,9 @@
 // Certificates, and the authority itself, are changed while readings come: nothing restarts, and no reading is lost or doubled.
+// Those of an uplink that cannot be used at a start cost the link, and nothing else.
 import { once } from "node:events";
 import { renameSync, writeFileSync } from "node:fs";
 import { connect } from "node:tls";
-import { TcpProxy } from "@millrace/testkit";
+import { TcpProxy, TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { issueAgent, issueServer, makeAuthority } from "../../central/src/enrolment/certificates.ts";
 import { CentralHarness } from "./central-harness.ts";
@@ -10,6 +11,7 @@ import { expectTruth } from "./expect-truth.ts";
 import { ledgerFaults } from "./ledger-faults.ts";
 import { ALPHA } from "./one-site.ts";
 import { machineMetric } from "./pipeline.ts";
+import { RawMqtt } from "./raw-mqtt.ts";
 import { SensorPublisher } from "./sensor-publisher.ts";
 import { SiteHarness } from "./site-harness.ts";
 import { until } from "./until.ts";
@@ -129,5 +131,74 @@ test(
     console.log(
       `${madeCount} readings while certificates changed ${2 * ROUNDS} times, the authority ${ROUNDS} times`,
     );
+  },
+);
+
+test(
+  "half of a renewal at a start ended the agent: it stops machines without the link, and connects once the pair is whole",
+  { timeout: 240_000 },
+  async () => {
+    const { authority, serverCertificate, serverKey, agentCertificate, agentKey } = TEST_CERTIFICATES;
+    const works = new Works();
+    const intake = await works.freePort();
+    const command = "factory/{site}/{line}/{machine}/command";
+    const pipelinePath = works.write("pipeline.yaml", {
+      ...pipeline,
+      rules: {
+        overheating: {
+          metric: "temperature",
+          when: { above: 80 },
+          severity: 900,
+          action: { publish: command, payload: "STOP", armed: true },
+        },
+      },
+    });
+    const central = await CentralHarness.prepare({
+      works,
+      pipelinePath,
+      agents: [ALPHA],
+      config: {
+        intake: {
+          mqtt: {
+            port: intake,
+            tls: {
+              cert: works.write("central.crt", serverCertificate),
+              key: works.write("central.key", serverKey),
+              ca: works.write("ca.crt", authority),
+            },
+          },
+        },
+        agents: [{ id: ALPHA.agent, site: ALPHA.site }],
+      },
+    });
+    const site = await SiteHarness.prepare({
+      works,
+      ...ALPHA,
+      pipelinePath,
+      uplinkPort: intake,
+      config: {
+        uplink: {
+          url: `mqtts://127.0.0.1:${intake}`,
+          ca: works.path("ca.crt"),
+          cert: works.write("uplink.crt", agentCertificate),
+          key: works.write("uplink.key", serverKey),
+        },
+      },
+    });
+    await Promise.all([central.start(), site.start()]);
+    const machine = await RawMqtt.connect({ port: site.brokerPort, clientId: "machine" });
+    works.atEnd(() => machine.close());
+    await machine.subscribe("factory/alpha/1/m1/command");
+    await machine.publish("factory/alpha/1/m1/temperature", JSON.stringify({ ts: Date.now(), value: 81 }));
+    await until("the command", () => machine.messages.length > 0);
+    const said = `${works.path("uplink.crt")} does not fit its key ${works.path("uplink.key")}`;
+    await site.until("the link says why", ({ link }) => link.state !== "up" && link.reason.includes(said));
+    expect(site.process.log).toContain(`cannot connect the uplink: ${said}`);
+    await site.post("/reload", {});
+    works.write("uplink.key", agentKey);
+    await central.connected(ALPHA.agent);
+    await site.delivered();
+    expect(await site.process.stop()).toBe(0);
+    expect(await central.process.stop()).toBe(0);
   },
 );

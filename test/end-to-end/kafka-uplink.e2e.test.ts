@@ -150,7 +150,7 @@ const PLAIN_WINDOWS = [
 ] as const;
 
 test(
-  "with TLS and a login: a wrong password and a missing topic are told, and tried again once they are right",
+  "with TLS and a login: a torn authority, a wrong password and a missing topic are told, and tried again once they are right",
   { timeout: 300_000 },
   async (context) => {
     const works = new Works();
@@ -158,7 +158,7 @@ test(
     const guarded = { port: await works.freePort(), username: "alpha", password: "right", certificate, key };
     const server = await startOneKafka(works, guarded);
     if (server === undefined) return context.skip("needs Java, Maven and the Kafka jars");
-    works.write("ca.pem", authority);
+    const caPath = works.write("ca.pem", authority.slice(0, 100));
     const pipelinePath = works.write("pipeline.yaml", PLAIN_PIPELINE);
     const siteWith = (password: string) =>
       SiteHarness.prepare({
@@ -180,6 +180,10 @@ test(
       });
     const stranger = await siteWith("wrong");
     await stranger.start();
+    await stranger.until("it says that the authority is none", ({ link: { reason } }) =>
+      reason.startsWith(`cannot connect the uplink: ${caPath} holds no certificate`),
+    );
+    works.write("ca.pem", authority);
     await stranger.until("it says that the login is wrong", ({ link: { reason } }) =>
       reason.startsWith("Kafka refuses the login"),
     );

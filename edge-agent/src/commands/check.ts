@@ -1,4 +1,10 @@
-import { formatProblemWithExcerpt, loadAgentConfig, loadAgentPipeline, unreadFiles } from "@millrace/config";
+import {
+  ConfigError,
+  formatProblemWithExcerpt,
+  loadAgentConfig,
+  loadAgentPipeline,
+  unreadFiles,
+} from "@millrace/config";
 import type { Command } from "@millrace/runtime";
 import { CONFIG_FLAG } from "./config-flag.ts";
 
@@ -13,8 +19,10 @@ export const checkCommand: Command = {
     },
   },
   run({ flags, output }) {
-    const agent = loadAgentConfig(flags.requiredText("config"));
-    const { config } = agent;
+    const path = flags.requiredText("config");
+    const agent = loadAgentConfig(path);
+    const { config, uplinkProblems } = agent;
+    if (uplinkProblems.length > 0) throw new ConfigError(path, uplinkProblems);
     const pipeline = loadAgentPipeline(config.pipelinePath);
     const unread = unreadFiles(agent, pipeline.config);
     for (const warning of [...agent.warnings, ...unread, ...pipeline.warnings])

@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { BatchQueue, type Change, LevelStore } from "@millrace/queue";
 import { systemRandom } from "@millrace/runtime";
 import { paneLayout, PaneTable } from "@millrace/stream";
-import { testFrontier } from "@millrace/testkit";
+import { TEST_CERTIFICATES, testFrontier } from "@millrace/testkit";
 import { encodePaneBatch } from "@millrace/wire";
 import { expect, test } from "vitest";
 import { AGENT_STORE_VERSION } from "../version.ts";
@@ -69,6 +69,31 @@ test("status says what of the backlog was made coarser, and of what time", () =>
   expect(line).toContain(
     "12 rows merged into others, of 1970-01-01T00:00:00.000Z to 1970-01-01T00:01:00.000Z",
   );
+});
+
+test("check took an uplink whose key fits no certificate, and doctor is kept from nothing by it", async () => {
+  const folder = newFolder();
+  await runCommand({ init: initCommand }, ["init", "--folder", folder]);
+  const config = join(folder, "agent.yaml");
+  const { agentCertificate, serverKey } = TEST_CERTIFICATES;
+  writeFileSync(join(folder, "uplink.crt"), agentCertificate);
+  writeFileSync(join(folder, "uplink.key"), serverKey);
+  const uplink = "uplink: { url: mqtts://central.example, cert: ./uplink.crt, key: ./uplink.key }";
+  const inputs = "inputs: { broker: { tls: { cert: ./uplink.crt, key: ./uplink.key } } }";
+  const write = (...lines: string[]) =>
+    writeFileSync(config, ["version: 1", "agent: a", "site: s", ...lines, ""].join("\n"));
+  const check = () => runCommand({ check: checkCommand }, ["check", "--config", config]);
+  write("inputs: { host: {} }", uplink);
+  expect(await check()).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(
+      /agent\.yaml:5:\d+: uplink\.cert: .*uplink\.crt does not fit its key .*uplink\.key;/,
+    ),
+  });
+  write(inputs, "uplink: { url: mqtt://central.example }");
+  expect(await check()).toMatchObject({ code: 2, err: expect.stringContaining("inputs.broker.tls.cert: ") });
+  const { text } = await runCommand({ doctor: doctorCommand }, ["doctor", "--config", config]);
+  expect(text).toContain("there is no store");
 });
 
 test("doctor where there is no store says so and makes none", async () => {

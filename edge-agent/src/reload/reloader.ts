@@ -165,6 +165,7 @@ export class Reloader {
       if ("error" in file) throw file.error;
       const { text, loaded: pipeline } = file;
       const warning = formatWarnings([
+        ...loaded.uplinkProblems,
         ...loaded.warnings,
         ...unreadFiles(loaded, pipeline.config),
         ...pipeline.warnings,

@@ -1,17 +1,15 @@
-import type { AgentConfig } from "@millrace/config";
 import type { InputsConfig } from "../inputs/running-inputs.ts";
 
 /** PEM texts of the certificates that an agent shows, by what they are configured at. */
 export function shownCertificates(options: {
   readonly inputs: InputsConfig;
-  readonly uplink: Pick<AgentConfig["uplink"], "kafka">;
-  /** The uplink's over MQTT, as it is renewed. */
+  /** The uplink's, as it is renewed. */
   readonly uplinkCertificate: string | null;
 }): Readonly<Record<string, string>> {
-  const { inputs, uplink, uplinkCertificate } = options;
+  const { inputs, uplinkCertificate } = options;
   const { broker, mqtt, http } = inputs;
   const found: Readonly<Record<string, string | null | undefined>> = {
-    uplink: uplink.kafka === null ? uplinkCertificate : uplink.kafka.tls?.cert,
+    uplink: uplinkCertificate,
     broker: broker?.tls?.cert,
     mqtt: mqtt?.cert,
     http: http?.tls?.cert,

@@ -22,6 +22,7 @@ class Requests {
   readonly settle: PromiseWithResolvers<void>[] = [];
   connected = Promise.resolve();
   closedCount = 0;
+  unmade: string | null = null;
 
   producer() {
     return {
@@ -44,7 +45,10 @@ function uplink() {
     agent: "alpha-1",
     site: "alpha",
     topic: "panes",
-    producer: () => requests.producer(),
+    producer() {
+      if (requests.unmade !== null) throw new Error(requests.unmade);
+      return requests.producer();
+    },
     clock: time.clock(),
   });
   const heard = { opened: 0, messages: [] as [DownTopic, Uint8Array][], closed: [] as string[] };
@@ -248,4 +252,13 @@ test("a cluster that cannot be reached, or never answers, closes with the reason
   await silent.connect();
   await silent.time.run(20_000);
   expect(silent.heard.closed).toEqual(["Kafka does not answer within 15000 ms"]);
+});
+
+test("a producer that cannot be made closes with the reason, and the next try has another one", async () => {
+  const { requests, heard, connect } = uplink();
+  requests.unmade = "its key does not fit";
+  await connect();
+  requests.unmade = null;
+  await connect();
+  expect(heard).toMatchObject({ opened: 1, closed: ["its key does not fit"] });
 });

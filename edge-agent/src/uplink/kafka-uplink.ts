@@ -20,7 +20,7 @@ export interface KafkaUplinkOptions {
   readonly agent: string;
   readonly site: string;
   readonly topic: string;
-  /** A new one for each connection. */
+  /** A new one for each connection. Throws where none can be made. */
   producer(): KafkaProducer;
   readonly clock: Clock;
 }
@@ -56,9 +56,16 @@ export class KafkaUplink implements UplinkTransport {
 
   connect(handlers: UplinkHandlers): void {
     if (this.#session !== null) throw new Error("cannot connect the uplink: it is connected, or connecting");
+    let producer: KafkaProducer;
+    try {
+      producer = this.#options.producer();
+    } catch (error) {
+      handlers.closed(textOf(error));
+      return;
+    }
     const session: Session = {
       handlers,
-      producer: this.#options.producer(),
+      producer,
       isOpen: false,
       isSending: false,
       waiting: [],

@@ -256,3 +256,19 @@ test("what stands behind junk, of any quality of service, ends the connection an
   await new Promise((resolve) => setImmediate(resolve));
   expect(heard).toMatchObject({ openedCount: 0, messages: [] });
 });
+
+test("credentials that cannot be used close with the reason, and the next try asks again", async () => {
+  const { port } = await central();
+  const found: (Credentials | null)[] = [null, NO_TLS];
+  const { heard, connect } = uplinkTo(port, {
+    credentials() {
+      const next = found.shift() ?? null;
+      if (next === null) throw new Error("its key does not fit");
+      return next;
+    },
+  });
+  connect();
+  expect(heard.closed).toEqual(["its key does not fit"]);
+  connect();
+  await vi.waitFor(() => expect(heard.openedCount).toBe(1));
+});

@@ -1,4 +1,4 @@
-import { commonNameIn, connectionReason } from "@millrace/runtime";
+import { commonNameIn, connectionReason, reasonOf } from "@millrace/runtime";
 import type { Clock, Timer } from "@millrace/runtime";
 import {
   type DownTopic,
@@ -22,7 +22,7 @@ export interface MqttUplinkOptions {
   readonly instance: string;
   /** The agent's identity at central; usually its id. */
   readonly username: string;
-  /** Asked before each connection. */
+  /** Asked before each connection. Throws where there are none that can be used. */
   readonly credentials: () => Credentials;
   /** `send` refuses while more than this waits to be written. Default 4 MiB. */
   readonly bufferedBytesMax?: number;
@@ -55,8 +55,10 @@ export class MqttUplink implements UplinkTransport {
 
   connect(handlers: UplinkHandlers): void {
     if (this.#session !== null) throw new Error("cannot connect the uplink: it is connected, or connecting");
-    const { url, agent, instance, username, credentials, clock } = this.#options;
-    const { password, ca, cert, key } = credentials();
+    const { url, agent, instance, username, clock } = this.#options;
+    const credentials = this.#credentials(handlers);
+    if (credentials === null) return;
+    const { password, ca, cert, key } = credentials;
     const client = connect({
       ...brokerAddress(url),
       clientId: `${agent}:${instance}`,
@@ -119,6 +121,16 @@ export class MqttUplink implements UplinkTransport {
   /** Says goodbye. `closed` is called before this returns, also when there was no connection yet. */
   close(): void {
     if (this.#session !== null) this.#end(this.#session, "closed by the agent");
+  }
+
+  /** Null: there are none that can be used, and that is told. */
+  #credentials(handlers: UplinkHandlers): Credentials | null {
+    try {
+      return this.#options.credentials();
+    } catch (error) {
+      handlers.closed(reasonOf(error));
+      return null;
+    }
   }
 
   #end(session: Session, reason: string): void {

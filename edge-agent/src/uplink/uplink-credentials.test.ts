@@ -1,4 +1,5 @@
 // Renewed certificates and passwords are used by the next connection; what does not fit together, or has expired, never is.
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +11,7 @@ import { UplinkCredentials } from "./uplink-credentials.ts";
 const { authority, agentCertificate, agentKey, serverCertificate, serverKey } = TEST_CERTIFICATES;
 const NOW_MS = Date.UTC(2027, 0, 1);
 
+const NO_PATHS = { cert: null, key: null, ca: null, passwordFile: null };
 const folders: string[] = [];
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
@@ -62,14 +64,54 @@ test("a connection takes what the files hold when it begins, once that fits toge
   expect(credentials.read()).toMatchObject({ password: "three" });
 });
 
+test("what cannot be used at a start is told, and taken up once it is mended; a reload takes nothing worse", () => {
+  const { paths, write, texts, log, time } = given();
+  write({ key: serverKey });
+  const torn = { ...texts, key: serverKey, password: "one", paths };
+  const credentials = new UplinkCredentials(torn, { clock: time.clock(), log });
+  const problem = `cannot connect the uplink: ${paths.cert} does not fit its key ${paths.key}; put the two there`;
+  expect(() => credentials.read()).toThrow(problem);
+  expect(credentials.certificate).toBe(null);
+  rmSync(paths.key);
+  expect(() => credentials.read()).toThrow("ENOENT");
+  write({ key: agentKey });
+  expect(credentials.read()).toEqual({ ...texts, password: "one" });
+  expect(credentials.certificate).toBe(agentCertificate);
+  write({ key: serverKey });
+  credentials.set(torn);
+  expect(credentials.read()).toEqual({ ...texts, password: "one" });
+  expect(log.lines).toMatchObject([{ message: "certificates were renewed" }]);
+  credentials.set({ ca: null, cert: null, key: null, password: "two", paths: NO_PATHS });
+  expect(credentials.read()).toEqual({ ca: null, cert: null, key: null, password: "two" });
+});
+
+test("a key of another kind than its certificate's is not taken: TLS would notice it with the first client", () => {
+  const { paths, texts, log, write, time } = given();
+  const files = new CertificateFiles({ name: "intake", paths, texts, clock: time.clock(), log });
+  const { privateKey } = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+  write({ key: privateKey });
+  files.check();
+  files.check();
+  expect(log.lines).toMatchObject([{ fields: { reason: expect.stringContaining("does not fit its key") } }]);
+  expect(files.current).toEqual(texts);
+});
+
 test.each([
   ["that are gone", (paths: { key: string }) => rmSync(paths.key), "ENOENT"],
   [
     "that hold something else",
     (paths: { ca: string }) => writeFileSync(paths.ca, "no certificate"),
-    "no start line",
+    "no certificate (PEM): no start line",
   ],
-  ["whose key is another's", (paths: { key: string }) => writeFileSync(paths.key, serverKey), "mismatch"],
+  [
+    "whose key is another's",
+    (paths: { key: string }) => writeFileSync(paths.key, serverKey),
+    "does not fit its key",
+  ],
 ])("files %s are told once, and those before stay in force", async (_what, spoil, reason) => {
   const { paths, texts, log, time, write } = given();
   const applied: unknown[] = [];

@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 import type { UplinkConfig } from "@millrace/config";
-import { CertificateFiles } from "@millrace/runtime";
-import type { Clock, Logger } from "@millrace/runtime";
+import { CertificateFiles, certificateProblem, MillraceError } from "@millrace/runtime";
+import type { CertificateTexts, Clock, Logger } from "@millrace/runtime";
 
 /** What the agent shows to central, and whom it trusts. PEM texts; null: none, of `ca` the system's. */
 export type Credentials = Pick<UplinkConfig, "password" | "ca" | "cert" | "key">;
 
 /**
  * The uplink's credentials, read again before each connection: a connection that stands needs none. What cannot be used is not
- * taken, and those before are tried again.
+ * taken, and those before are tried again; where there are none, as after a start, there is no connection until they are mended.
  */
 export class UplinkCredentials {
   readonly #clock: Clock;
@@ -25,26 +25,31 @@ export class UplinkCredentials {
     this.#log = log;
     this.#password = uplink.password;
     this.#passwordPath = uplink.paths.passwordFile;
-    this.#certificates = this.#certificatesOf(uplink);
+    this.#certificates = this.#certificatesOf(uplink, uplink);
   }
 
   /** Of a configuration that was taken over. */
   set(uplink: Credentials & Pick<UplinkConfig, "paths">): void {
     this.#password = uplink.password;
     this.#passwordPath = uplink.paths.passwordFile;
-    this.#certificates = this.#certificatesOf(uplink);
+    const before = this.#certificates;
+    const isKept = before.problem === null && certificateProblem(uplink, uplink.paths) !== null;
+    this.#certificates = this.#certificatesOf(uplink, isKept ? before.current : uplink);
   }
 
   /** That the next connection shows unless it is renewed until then; null: none. */
   get certificate(): string | null {
-    return this.#certificates.current.cert;
+    const { current, problem } = this.#certificates;
+    return problem === null ? current.cert : null;
   }
 
-  /** For a connection that begins now. */
+  /** For a connection that begins now. Throws `uplink_certificate` where there is nothing that can be used. */
   read(): Credentials {
     this.#certificates.check();
     this.#readPassword();
-    return { password: this.#password, ...this.#certificates.current };
+    const { current, problem } = this.#certificates;
+    if (problem !== null) throw new MillraceError("uplink_certificate", { reason: problem });
+    return { password: this.#password, ...current };
   }
 
   #readPassword(): void {
@@ -59,7 +64,10 @@ export class UplinkCredentials {
     }
   }
 
-  #certificatesOf({ ca, cert, key, paths }: Credentials & Pick<UplinkConfig, "paths">): CertificateFiles {
+  #certificatesOf(
+    { paths }: Pick<UplinkConfig, "paths">,
+    { ca, cert, key }: CertificateTexts,
+  ): CertificateFiles {
     return new CertificateFiles({
       name: "uplink",
       paths: { ca: paths.ca, cert: paths.cert, key: paths.key },

@@ -157,9 +157,9 @@ export interface UplinkConfig {
   readonly kafka: KafkaUplinkConfig | null;
   readonly username: string;
   readonly password: string | null;
-  /** PEM text of the authority that signed central's certificate; null: the system's. */
+  /** PEM text of the authority that signed central's certificate, or the brokers' with `kafka`; null: the system's. */
   readonly ca: string | null;
-  /** PEM texts of the certificate that the agent shows, and of its key; null: none. */
+  /** PEM texts of the certificate that the agent shows, and of its key; null: none. What cannot be used may stand here. */
   readonly cert: string | null;
   readonly key: string | null;
   /** Where password and certificates lie: they are read again before each connection. Null: not in a file. */
@@ -177,7 +177,7 @@ export interface RecorderConfig {
   readonly by: readonly string[];
 }
 
-/** Straight to a Kafka topic. */
+/** Straight to a Kafka topic. Its `tls` says whether the connection is encrypted; the certificates are the uplink's. */
 export interface KafkaUplinkConfig extends KafkaConnectionConfig {
   readonly topic: string;
 }

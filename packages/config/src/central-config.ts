@@ -69,8 +69,8 @@ export interface CentralConfig {
 }
 
 export interface MqttIntakeConfig extends Address {
-  /** Null: plain TCP. With `ca`, agents must show a certificate that it signed. */
-  readonly tls: (ServerTls & { readonly ca: string | null }) | null;
+  /** Null: plain TCP. */
+  readonly tls: ServerTls | null;
 }
 
 /** A broker of others that agents' uplinks go through. PEM texts; null: the system's authorities, no certificate. */
@@ -91,10 +91,12 @@ export interface KafkaIntakeConfig extends KafkaConnectionConfig {
   readonly patienceMs: number;
 }
 
-/** PEM texts of what a listener shows, and where they lie. */
+/** PEM texts of a listener, and where they lie. */
 export interface ServerTls {
   readonly cert: string;
   readonly key: string;
+  /** Clients must show a certificate signed by it; null: they need none. */
+  readonly ca: string | null;
   readonly paths: CertificatePaths;
 }
 

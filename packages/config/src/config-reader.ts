@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { MillraceError, reasonOf } from "@millrace/runtime";
+import { MillraceError, reasonOf, systemClock } from "@millrace/runtime";
 import type { z } from "zod";
 import { ConfigError } from "./config-error.ts";
 import type { LoadOptions } from "./load.ts";
@@ -8,18 +8,25 @@ import type { Problem } from "./problem.ts";
 import { pathText, schemaProblems } from "./schema-problems.ts";
 import { type KeyPath, YamlSource } from "./yaml-source.ts";
 
+/** Says of one place of the file what is wrong there. */
+export type Tell = (path: KeyPath, message: string) => void;
+
 /** One configuration file while it is being read: collects everything that is wrong, then refuses it at once. */
 export class ConfigReader {
   readonly path: string;
   readonly source: YamlSource;
+  readonly nowMs: number;
   readonly #readFile: (path: string) => string;
+  readonly #toleratesFiles: boolean;
   readonly #problems: Problem[] = [];
   readonly #warnings: Problem[] = [];
 
   /** Throws `config_unreadable`; `config_invalid` where the text is not even YAML. */
   constructor(path: string, options: LoadOptions) {
     this.path = resolve(path);
+    this.nowMs = options.nowMs ?? systemClock.nowMs();
     this.#readFile = options.readFile ?? readText;
+    this.#toleratesFiles = options.toleratesFiles ?? false;
     let text: string;
     try {
       text = this.#readFile(this.path);
@@ -46,6 +53,11 @@ export class ConfigReader {
     this.#problems.push(this.source.problemAt(path, message, place));
   }
 
+  /** Of a file that the configuration names: it may be mended, or written, later. */
+  readonly fileProblem: Tell = (path, message) => {
+    if (!this.#toleratesFiles) this.problem(path, message);
+  };
+
   warning(path: KeyPath, message: string, place: "value" | "key" = "value"): void {
     this.#warnings.push(this.source.problemAt(path, message, place));
   }
@@ -66,23 +78,15 @@ export class ConfigReader {
     return folder;
   }
 
-  /** The text of a file that the configuration names; undefined where it cannot be read, which is a problem. */
-  readNamedFile(keyPath: KeyPath, path: string): string | undefined {
+  /** The text of a file that the configuration names; undefined where it cannot be read, which is told: by default, as a problem. */
+  readNamedFile(keyPath: KeyPath, path: string, tell = this.fileProblem): string | undefined {
     try {
       return this.#readFile(this.resolvePath(path));
     } catch (error) {
       const message = `${pathText(keyPath)} names ${this.resolvePath(path)}: ${fileReason(error)}; relative paths begin at this file's folder`;
-      this.problem(keyPath, message);
+      tell(keyPath, message);
       return undefined;
     }
-  }
-
-  /** The certificate or key (PEM) in a file that the configuration names; "" where it cannot be read, which is a problem. */
-  readPem(keyPath: KeyPath, path: string): string;
-  /** Null where none is named. */
-  readPem(keyPath: KeyPath, path: string | undefined): string | null;
-  readPem(keyPath: KeyPath, path: string | undefined): string | null {
-    return path === undefined ? null : (this.readNamedFile(keyPath, path) ?? "");
   }
 
   /** A secret given itself or as a file's first line; null where neither is. `name` is its key in the file. */
@@ -105,7 +109,7 @@ export class ConfigReader {
     const secret = text.split(/\r?\n/, 1)[0];
     if (secret === "") {
       const file = this.resolvePath(given.passwordFile);
-      this.problem(
+      this.fileProblem(
         keyPath,
         `${pathText(keyPath)} names ${file}: its first line is empty; the ${name} must be there`,
       );

@@ -2,6 +2,7 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { ConfigError } from "./config-error.ts";
 import { loadAgentConfig } from "./load-agent-config.ts";
@@ -17,7 +18,7 @@ uplink: { url: mqtt://central.example:1884 }
 
 function problems(text: string): string[] {
   try {
-    loadAgentConfig("a.yaml", { env: {}, readFile: () => text });
+    loadAgentConfig("a.yaml", { env: {}, readFile: () => text, toleratesFiles: true });
   } catch (error) {
     if (error instanceof ConfigError)
       return error.problems.map((problem) => formatProblem(problem).replace(/^a\.yaml:/, ""));
@@ -63,6 +64,7 @@ test("defaults", () => {
   expect(loadAgentConfig(path)).toEqual({
     problemAt: expect.any(Function),
     warnings: [],
+    uplinkProblems: [],
     config: {
       path,
       agent: "press-hall-1",
@@ -113,7 +115,7 @@ test("defaults", () => {
 test("secrets from files and variables, relative to the file", () => {
   const path = join(folder, "secrets.yaml");
   writeFileSync(join(folder, "uplink.password"), "s3cret\n");
-  writeFileSync(join(folder, "ca.pem"), "PEM");
+  writeFileSync(join(folder, "ca.pem"), TEST_CERTIFICATES.authority);
   writeFileSync(
     path,
     `version: 1
@@ -155,12 +157,14 @@ uplink: { url: mqtts://central.example, passwordFile: uplink.password, ca: ./ca.
     sharedGroup: null,
     mustTakeCommands: false,
   });
-  expect(config.uplink).toMatchObject({ password: "s3cret", ca: "PEM", username: "a" });
+  expect(config.uplink).toMatchObject({ password: "s3cret", ca: TEST_CERTIFICATES.authority, username: "a" });
 });
 
 test("certificates of sensors and for the site's broker are read, and belong together", () => {
   const path = join(folder, "tls.yaml");
-  for (const name of ["cert", "key", "authority"]) writeFileSync(join(folder, `${name}.pem`), name);
+  const { authority, serverCertificate: cert, serverKey: key } = TEST_CERTIFICATES;
+  for (const [name, text] of Object.entries({ cert, key, authority }))
+    writeFileSync(join(folder, `${name}.pem`), text);
   const text = (mqtt: string) => `version: 1
 agent: a
 site: b
@@ -177,10 +181,10 @@ uplink: { url: mqtts://central.example }
   );
   expect(loadAgentConfig(path).config.inputs).toMatchObject({
     broker: {
-      tls: { cert: "cert", key: "key", ca: "authority" },
+      tls: { cert, key, ca: authority },
       users: [{ user: "press", password: null, publish: ["f/press/#"], subscribe: [] }],
     },
-    mqtt: { protocolVersion: 5, ca: null, cert: "cert", key: "key", sharedGroup: "g" },
+    mqtt: { protocolVersion: 5, ca: null, cert, key, sharedGroup: "g" },
   });
   writeFileSync(
     path,
@@ -383,12 +387,19 @@ test("the HTTP input: one secret a user, ports of its own, certificates read", (
     "11:9: user b has neither a password nor a token; give one of password, passwordFile, token, tokenFile",
   ]);
   const good = withInputs("  http: { users: [{ user: a, tokenFile: a.token }], tls: { cert: c, key: k } }\n");
-  const readFile = (path: string) => (path.endsWith(".yaml") ? good : "secret\nrest");
+  const { serverCertificate: cert, serverKey: key } = TEST_CERTIFICATES;
+  const files: Readonly<Record<string, string>> = {
+    "/m/a.yaml": good,
+    "/m/a.token": "secret\nrest",
+    "/m/c": cert,
+    "/m/k": key,
+  };
+  const readFile = (path: string) => files[path] ?? "";
   expect(loadAgentConfig("/m/a.yaml", { env: {}, readFile }).config.inputs.http).toEqual({
     host: "127.0.0.1",
     port: 8186,
     users: [{ user: "a", password: null, token: "secret" }],
-    tls: { cert: "secret\nrest", key: "secret\nrest" },
+    tls: { cert, key },
     clientsMax: 256,
     requestsMax: 32,
     requestsPerClientMax: 8,

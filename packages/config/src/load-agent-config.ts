@@ -5,6 +5,8 @@ import { ConfigReader } from "./config-reader.ts";
 import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost } from "./open-host.ts";
 import type { Loaded, LoadOptions } from "./load.ts";
+import type { Problem } from "./problem.ts";
+import { readCertificates } from "./read-certificates.ts";
 import { Remade } from "./remade.ts";
 import { resolveHttpInput } from "./resolve-http-input.ts";
 import { resolveKafka } from "./resolve-kafka.ts";
@@ -12,8 +14,14 @@ import { resolveTailedFiles } from "./resolve-tailed-files.ts";
 
 const schema = new Remade(agentSchema);
 
+/** A configuration that may have faults which keep no agent from its start. */
+export interface LoadedAgent extends Loaded<AgentConfig> {
+  /** What of the uplink's certificates cannot be used: `check` refuses it, a start goes on with the link down. */
+  readonly uplinkProblems: readonly Problem[];
+}
+
 /** Reads agent.yaml. Throws `config_unreadable`, or `config_invalid` (a `ConfigError`) with everything that is wrong. */
-export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded<AgentConfig> {
+export function loadAgentConfig(path: string, options: LoadOptions = {}): LoadedAgent {
   const reader = new ConfigReader(path, options);
   const file = reader.parse(schema.get(), reader.source.toValue());
   if (file === undefined) return reader.refuse();
@@ -58,7 +66,6 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       `inputs.host.labels.site is ${hostSite}, the agent's site is ${file.site}; leave it out`,
     );
   const { kafka, url: uplinkUrl } = file.uplink;
-  const pathOf = (path: string | undefined) => (path === undefined ? null : reader.resolvePath(path));
   if ((uplinkUrl === undefined) === (kafka === undefined)) {
     const has = kafka === undefined ? "neither url nor kafka" : "both url and kafka";
     reader.problem(["uplink"], `uplink has ${has}; give one of them`, "key");
@@ -71,9 +78,11 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       "key",
     );
   }
+  const uplinkPath = kafka === undefined ? ["uplink"] : ["uplink", "kafka", "tls"];
+  const uplink = kafka === undefined ? file.uplink : { url: undefined, ...kafka.tls };
   for (const [keyPath, connection] of [
     [["inputs", "mqtt"], mqtt],
-    [["uplink"], file.uplink],
+    [uplinkPath, uplink],
   ] as const) {
     if (connection === undefined) continue;
     const name = keyPath.join(".");
@@ -97,6 +106,13 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
       `inputs.http.port is ${http.port}, and so is inputs.broker.port; give each its own`,
     );
   }
+  const brokerTls = readCertificates(reader, ["inputs", "broker", "tls"], broker?.tls ?? {});
+  const mqttTls = readCertificates(reader, ["inputs", "mqtt"], mqtt ?? {});
+  const uplinkProblems: Problem[] = [];
+  const uplinkTls = readCertificates(reader, uplinkPath, uplink, (...problem) => {
+    uplinkProblems.push(reader.source.problemAt(...problem));
+  });
+  const { passwordFile } = file.uplink;
   const config: AgentConfig = {
     path: reader.path,
     agent: file.agent,
@@ -114,11 +130,7 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
               tls:
                 broker.tls === undefined
                   ? null
-                  : {
-                      cert: reader.readPem(["inputs", "broker", "tls", "cert"], broker.tls.cert),
-                      key: reader.readPem(["inputs", "broker", "tls", "key"], broker.tls.key),
-                      ca: reader.readPem(["inputs", "broker", "tls", "ca"], broker.tls.ca),
-                    },
+                  : { cert: brokerTls.cert ?? "", key: brokerTls.key ?? "", ca: brokerTls.ca },
               clientsMax: broker.clientsMax,
               connectsPerSecondMax: broker.connectsPerSecondMax,
               retainedMax: broker.retainedMax,
@@ -138,9 +150,9 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
               username: mqtt.username ?? null,
               password: reader.readSecret(["inputs", "mqtt"], mqtt),
               protocolVersion: mqtt.protocol === "5" ? 5 : 4,
-              ca: reader.readPem(["inputs", "mqtt", "ca"], mqtt.ca),
-              cert: reader.readPem(["inputs", "mqtt", "cert"], mqtt.cert),
-              key: reader.readPem(["inputs", "mqtt", "key"], mqtt.key),
+              ca: mqttTls.ca,
+              cert: mqttTls.cert,
+              key: mqttTls.key,
               sharedGroup: mqtt.sharedGroup ?? null,
               mustTakeCommands: mqtt.mustTakeCommands,
             },
@@ -162,20 +174,20 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
           : {
               ...resolveKafka(reader, ["uplink", "kafka"], {
                 ...kafka,
+                // What it holds is read with each connection: it is the uplink's, below.
+                tls: kafka.tls && {},
                 clientId: kafka.clientId ?? `millrace-${file.agent}`,
               }),
               topic: kafka.topic,
             },
       username: file.uplink.username ?? file.agent,
       password: reader.readSecret(["uplink"], file.uplink),
-      ca: reader.readPem(["uplink", "ca"], file.uplink.ca),
-      cert: reader.readPem(["uplink", "cert"], file.uplink.cert),
-      key: reader.readPem(["uplink", "key"], file.uplink.key),
+      ca: uplinkTls.ca,
+      cert: uplinkTls.cert,
+      key: uplinkTls.key,
       paths: {
-        passwordFile: pathOf(file.uplink.passwordFile),
-        ca: pathOf(file.uplink.ca),
-        cert: pathOf(file.uplink.cert),
-        key: pathOf(file.uplink.key),
+        passwordFile: passwordFile === undefined ? null : reader.resolvePath(passwordFile),
+        ...uplinkTls.paths,
       },
       backfillBytesPerSecond: file.uplink.backfillBytesPerSecond,
       inFlightBatchesMax: file.uplink.inFlightBatchesMax,
@@ -207,7 +219,7 @@ export function loadAgentConfig(path: string, options: LoadOptions = {}): Loaded
     http: file.http,
     logLevel: file.log.level,
   };
-  return { config, warnings: reader.finish(), problemAt: reader.problemAt };
+  return { config, warnings: reader.finish(), problemAt: reader.problemAt, uplinkProblems };
 }
 
 function resolveRecorder({

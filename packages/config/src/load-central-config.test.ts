@@ -1,4 +1,5 @@
 // central.yaml: defaults resolved, identities unique and with secrets, TLS files read.
+import { TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { ConfigError } from "./config-error.ts";
 import { loadCentralConfig } from "./load-central-config.ts";
@@ -63,13 +64,13 @@ test("identities and TLS", () => {
 intake: { mqtt: { tls: { cert: c.pem, key: /k.pem } } }
 agents: [{ id: a, site: alpha, password: x }, { id: b, site: beta, passwordFile: b.password }]
 `,
-    "/etc/millrace/c.pem": "CERT",
-    "/k.pem": "KEY",
+    "/etc/millrace/c.pem": TEST_CERTIFICATES.serverCertificate,
+    "/k.pem": TEST_CERTIFICATES.serverKey,
     "/etc/millrace/b.password": "y\r\n",
   });
   expect(config.intake.mqtt.tls).toEqual({
-    cert: "CERT",
-    key: "KEY",
+    cert: TEST_CERTIFICATES.serverCertificate,
+    key: TEST_CERTIFICATES.serverKey,
     ca: null,
     paths: { cert: "/etc/millrace/c.pem", key: "/k.pem", ca: null },
   });
@@ -199,7 +200,7 @@ agents:
 test("the Redis sink: its secrets and certificates read, its defaults, and what does not fit together", () => {
   const files = {
     "/etc/millrace/redis.password": "secret\n",
-    "/etc/millrace/ca.pem": "CA",
+    "/etc/millrace/ca.pem": TEST_CERTIFICATES.authority,
   };
   const { config } = load({
     ...files,
@@ -211,7 +212,7 @@ sinks: { redis: { url: "rediss://redis.example:6380/2", username: central, passw
     url: "rediss://redis.example:6380/2",
     username: "central",
     password: "secret",
-    tls: { ca: "CA", cert: null, key: null },
+    tls: { ca: TEST_CERTIFICATES.authority, cert: null, key: null },
     prefix: "order_monitor",
     retentionMs: 86_400_000,
     windows: ["orders_1m"],
@@ -342,6 +343,9 @@ test.each([
   ["agents: [{ id: .., site: a, password: b }]", "2:16"],
   ["agents: [{ id: a-1, site: ., password: b }]", "2:27"],
 ])("%s is refused", (lines, problem) => {
-  const file = { "/etc/millrace/central.yaml": `version: 1\n${lines}\n`, "/etc/millrace/c": "pem" };
+  const file = {
+    "/etc/millrace/central.yaml": `version: 1\n${lines}\n`,
+    "/etc/millrace/c": TEST_CERTIFICATES.serverCertificate,
+  };
   expect(() => load(file)).toThrow(problem);
 });

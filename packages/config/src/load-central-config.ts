@@ -80,13 +80,7 @@ export function loadCentralConfig(path: string, options: LoadOptions = {}): Load
       mqtt: {
         host: mqtt.host,
         port: mqtt.port,
-        tls:
-          mqtt.tls === undefined
-            ? null
-            : {
-                ...readServerTls(reader, ["intake", "mqtt", "tls"], mqtt.tls),
-                ca: reader.readPem(["intake", "mqtt", "tls", "ca"], mqtt.tls.ca),
-              },
+        tls: mqtt.tls === undefined ? null : readServerTls(reader, ["intake", "mqtt", "tls"], mqtt.tls),
       },
       broker: resolveBrokerIntake(reader, file.intake),
       kafka: resolveKafkaIntake(reader, file.intake),

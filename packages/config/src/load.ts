@@ -5,6 +5,13 @@ export interface LoadOptions {
   readonly readFile?: (path: string) => string;
   /** Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /**
+   * What is wrong with the files of secrets and certificates is no problem, and they are taken as they are: for commands that write
+   * such files, or only ask the running program, whose files may be half renewed.
+   */
+  readonly toleratesFiles?: boolean;
+  /** Whether certificates have expired. Default: the real clock. */
+  readonly nowMs?: number;
 }
 
 export interface Loaded<Config> {

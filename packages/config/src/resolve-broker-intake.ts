@@ -4,6 +4,7 @@ import type { centralSchema } from "./central-schema.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import { isSameAddress } from "./is-same-address.ts";
 import { isOpenHost, isOpenUrl } from "./open-host.ts";
+import { readCertificates } from "./read-certificates.ts";
 
 /** `intake.broker` of central.yaml; null without it. */
 export function resolveBrokerIntake(
@@ -32,15 +33,16 @@ export function resolveBrokerIntake(
     );
   if ((broker.cert === undefined) !== (broker.key === undefined))
     reader.problem(path, "intake.broker has one of cert and key; give both, or neither", "key");
+  const { ca, cert, key } = readCertificates(reader, path, broker);
   return {
     url,
     group,
     clientId,
     username: username ?? null,
     password: reader.readSecret(path, broker),
-    ca: reader.readPem([...path, "ca"], broker.ca),
-    cert: reader.readPem([...path, "cert"], broker.cert),
-    key: reader.readPem([...path, "key"], broker.key),
+    ca,
+    cert,
+    key,
   };
 }
 

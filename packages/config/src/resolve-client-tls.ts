@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { ClientTls } from "./client-tls.ts";
 import type { ConfigReader } from "./config-reader.ts";
+import { readCertificates } from "./read-certificates.ts";
 import { pathText } from "./schema-problems.ts";
 import type { clientTls } from "./schema-types.ts";
 import type { KeyPath } from "./yaml-source.ts";
@@ -14,9 +15,6 @@ export function resolveClientTls(
   if (tls === undefined) return null;
   if ((tls.cert === undefined) !== (tls.key === undefined))
     reader.problem(path, `${pathText(path)} has one of cert and key; give both, or neither`);
-  return {
-    ca: reader.readPem([...path, "ca"], tls.ca),
-    cert: reader.readPem([...path, "cert"], tls.cert),
-    key: reader.readPem([...path, "key"], tls.key),
-  };
+  const { ca, cert, key } = readCertificates(reader, path, tls);
+  return { ca, cert, key };
 }

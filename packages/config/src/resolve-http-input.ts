@@ -3,6 +3,7 @@ import type { HttpInputConfig, HttpUser } from "./agent-config.ts";
 import type { httpInputSchema } from "./agent-schema.ts";
 import type { ConfigReader } from "./config-reader.ts";
 import { isOpenHost } from "./open-host.ts";
+import { readCertificates } from "./read-certificates.ts";
 
 /** `inputs.http` with its secrets and certificates read. */
 export function resolveHttpInput(
@@ -39,17 +40,12 @@ export function resolveHttpInput(
     );
   }
   const { host, port, tls, clientsMax, requestsMax, requestsPerClientMax, bodyBytesMax } = http;
+  const { cert, key } = readCertificates(reader, [...path, "tls"], tls ?? {});
   return {
     host,
     port,
     users,
-    tls:
-      tls === undefined
-        ? null
-        : {
-            cert: reader.readPem([...path, "tls", "cert"], tls.cert),
-            key: reader.readPem([...path, "tls", "key"], tls.key),
-          },
+    tls: tls === undefined ? null : { cert: cert ?? "", key: key ?? "" },
     clientsMax,
     requestsMax,
     requestsPerClientMax,

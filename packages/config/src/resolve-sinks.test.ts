@@ -1,4 +1,5 @@
 // The sinks of central.yaml: their defaults, secrets read, and what does not fit together.
+import { TEST_CERTIFICATES } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { ConfigError } from "./config-error.ts";
 import { loadCentralConfig } from "./load-central-config.ts";
@@ -7,7 +8,7 @@ const FILES: Readonly<Record<string, string>> = {
   "/etc/millrace/token": "Bearer secret\n",
   "/etc/millrace/password": "right\n",
   "/etc/millrace/odd": "Bearer 北京\n",
-  "/etc/millrace/ca.pem": "CA",
+  "/etc/millrace/ca.pem": TEST_CERTIFICATES.authority,
 };
 
 function load(sinks: string) {
@@ -36,7 +37,7 @@ test("Kafka: defaults, and all of it", () => {
   ).config.sinks;
   expect(kafka).toMatchObject({
     connection: {
-      tls: { ca: "CA", cert: null, key: null },
+      tls: { ca: TEST_CERTIFICATES.authority, cert: null, key: null },
       sasl: { mechanism: "PLAIN", username: "central", password: "right" },
     },
     windows: ["w"],
@@ -97,7 +98,7 @@ test("webhook: the header's value from a file, certificates read", () => {
   ).toEqual({
     url: "https://alerts.example/hook",
     header: { name: "Authorization", value: "Bearer secret" },
-    tls: { ca: "CA", cert: null, key: null },
+    tls: { ca: TEST_CERTIFICATES.authority, cert: null, key: null },
     timeoutMs: 10_000,
     dashboardUrl: "https://millrace.example/",
   });

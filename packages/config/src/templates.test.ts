@@ -31,7 +31,8 @@ test("every commented key is a real one", () => {
       .join("\n");
   const agentText = uncommented(agentTemplate()).replace("mqtt://127", "mqtts://127");
   const readFile = (text: string) => (path: string) => (path.endsWith(".yaml") ? text : "secret");
-  expect(loadAgentConfig("/m/agent.yaml", { env: {}, readFile: readFile(agentText) }).config).toMatchObject({
+  const load = { env: {}, toleratesFiles: true };
+  expect(loadAgentConfig("/m/agent.yaml", { ...load, readFile: readFile(agentText) }).config).toMatchObject({
     inputs: {
       broker: { users: [{ user: "press-1", password: "secret" }] },
       mqtt: { username: "millrace" },
@@ -43,7 +44,7 @@ test("every commented key is a real one", () => {
     uplink: { ca: "secret" },
   });
   const centralText = uncommented(centralTemplate());
-  const central = loadCentralConfig("/m/central.yaml", { env: {}, readFile: readFile(centralText) });
+  const central = loadCentralConfig("/m/central.yaml", { ...load, readFile: readFile(centralText) });
   expect(central.config).toMatchObject({
     intake: { mqtt: { tls: { cert: "secret" } } },
     silentAfterMs: 3000,

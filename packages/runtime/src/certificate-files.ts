@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
 import { readFileSync } from "node:fs";
+import { certificateProblem } from "./certificate-problem.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { reasonOf } from "./error.ts";
 import type { Logger } from "./log.ts";
@@ -20,11 +20,13 @@ export const CERTIFICATE_CHECK_MS = 5_000;
 
 /**
  * The certificates of a listener or a client, read again when their files change. What cannot be read, does not fit together or
- * is expired is not taken: a certificate is written before or after its key, and the one in force goes on.
+ * is expired is not taken: a certificate is written before or after its key, and the one in force goes on. What a program
+ * starts with may be unusable itself, and then nothing is in force until the files are mended.
  */
 export class CertificateFiles {
   readonly #options: CertificateFilesOptions;
   #current: CertificateTexts;
+  #problem: string | null;
   /** Not taken at the last look: told when it is still there at the next. */
   #refused: string | null = null;
   #isTold = false;
@@ -33,6 +35,7 @@ export class CertificateFiles {
   constructor(options: CertificateFilesOptions) {
     this.#options = options;
     this.#current = options.texts;
+    this.#problem = certificateProblem(options.texts, options.paths)?.message ?? null;
   }
 
   get name(): string {
@@ -41,6 +44,11 @@ export class CertificateFiles {
 
   get current(): CertificateTexts {
     return this.#current;
+  }
+
+  /** Why `current` cannot be used; null where it can. */
+  get problem(): string | null {
+    return this.#problem;
   }
 
   /** When the certificate in force ends; null where there is none. */
@@ -72,9 +80,10 @@ export class CertificateFiles {
         this.#refused = null;
         return;
       }
-      const unfit = problemOf(texts, clock.nowMs());
+      const unfit = certificateProblem(texts, paths)?.message ?? expiryOf(texts, clock.nowMs());
       if (unfit === null) {
         this.#current = texts;
+        this.#problem = null;
         this.#refused = null;
         apply(texts);
         log.info("certificates were renewed", { of: name, until: untilOf(texts) });
@@ -84,7 +93,9 @@ export class CertificateFiles {
     } catch (error) {
       problem = reasonOf(error);
     }
-    if (problem !== this.#refused) this.#isTold = false;
+    // Whoever was to use them says so.
+    if (this.#problem !== null) this.#problem = problem;
+    else if (problem !== this.#refused) this.#isTold = false;
     else if (!this.#isTold) {
       this.#isTold = true;
       log.error("certificates cannot be renewed; those before stay in force", { of: name, reason: problem });
@@ -118,17 +129,11 @@ function isSame(a: CertificateTexts, b: CertificateTexts): boolean {
   return a.cert === b.cert && a.key === b.key && a.ca === b.ca;
 }
 
-/** Null where they can be used. Throws what OpenSSL says of texts that are none. */
-function problemOf({ cert, key, ca }: CertificateTexts, nowMs: number): string | null {
-  createSecureContext({
-    ...(cert === null ? {} : { cert }),
-    ...(key === null ? {} : { key }),
-    ...(ca === null ? {} : { ca }),
-  });
-  // Of an authority that is none OpenSSL says nothing. One of several may have expired.
-  const [own] = [cert, ca].map((text) => (text === null ? null : new X509Certificate(text)));
-  if (!own || own.validToDate.getTime() > nowMs) return null;
-  return `${own.subject} has expired at ${own.validTo}`;
+/** Of its own certificate: of several authorities one may have expired. */
+function expiryOf({ cert }: CertificateTexts, nowMs: number): string | null {
+  if (cert === null) return null;
+  const { subject, validTo, validToDate } = new X509Certificate(cert);
+  return validToDate.getTime() > nowMs ? null : `${subject} has expired at ${validTo}`;
 }
 
 function untilOf({ cert, ca }: CertificateTexts): string {

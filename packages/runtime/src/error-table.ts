@@ -234,6 +234,16 @@ export const ERROR_TABLE = {
     wayOut: "check the network and `uplink.url`; the outbox keeps everything meanwhile",
     meaning: "No connection to central.",
   },
+  uplink_certificate: {
+    domain: "user",
+    retry: "later",
+    exitCode: 1,
+    message: "cannot connect the uplink: {reason}",
+    wayOut:
+      "put a certificate, its key and the authority there that can be used (`millrace-central enroll AGENT … --certificate --renew` issues them): the agent looks again before each try; the outbox keeps everything meanwhile",
+    meaning:
+      "The certificate, key or authority of the uplink cannot be read, or they do not fit together. Inputs, rules, commands and outbox work on; `millrace-agent check` says where it is configured.",
+  },
   broker_unreachable: {
     domain: "external",
     retry: "later",

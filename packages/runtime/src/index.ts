@@ -1,5 +1,6 @@
 export * from "./backoff.ts";
 export * from "./certificate-files.ts";
+export * from "./certificate-problem.ts";
 export * from "./clock.ts";
 export type * from "./command.ts";
 export * from "./compression.ts";
