@@ -390,6 +390,49 @@ test("several gateways are enrolled at once: all or none, and those that have an
     );
 }, 300_000);
 
+test("enroll refused the configuration that it completes: an entry whose password file is not there yet", async () => {
+  const { folder, config } = await configure();
+  const entries =
+    "  - { id: n1, site: s, passwordFile: ./identities/n1/uplink.password }\n  - { id: n2, site: s, passwordFile: ./identities/n2/uplink.password }\n";
+  writeFileSync(config, readFileSync(config, "utf8") + entries);
+  expect(await run("check", "--config", config)).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("identities/n1/uplink.password: there is no such file"),
+  });
+  expect(await run("enroll", "n1", "--site", "s", "--config", config)).toMatchObject({ code: 0, err: "" });
+  expect(await run("enroll", "n2", "--site", "s", "--config", config)).toMatchObject({ code: 0, err: "" });
+  expect(readFileSync(join(folder, "identities", "n2", "uplink.password"), "utf8")).toMatch(/^\w+\n$/);
+  expect(await run("check", "--config", config)).toMatchObject({ code: 0 });
+});
+
+test("a pair that does not fit is named at check and at a start, and keeps neither enroll nor status from their work", async () => {
+  const { folder, config } = await configure();
+  const { serverCertificate, serverKey, agentKey } = TEST_CERTIFICATES;
+  const [cert, key] = [join(folder, "central.crt"), join(folder, "central.key")];
+  writeFileSync(cert, serverCertificate);
+  writeFileSync(key, serverKey);
+  writeFileSync(
+    config,
+    readFileSync(config, "utf8").replace("intake: { mqtt: {", `$& tls: { cert: ${cert}, key: ${key} },`),
+  );
+  const central = start("run", "--config", config);
+  await central.said("running");
+  writeFileSync(key, agentKey);
+  for (const command of ["check", "run"]) {
+    const refused = await run(command, "--config", config);
+    expect(refused).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/central\.yaml:2:\d+: intake\.mqtt\.tls\.cert: .*central\.crt does not fit/),
+    });
+    expect(refused.err).toContain(`its key ${key}; put the two there`);
+    expect(refused.err).not.toMatch(/^ +at /m);
+  }
+  expect(await run("status", "--config", config)).toMatchObject({ code: 0, err: "" });
+  expect(await run("enroll", "n1", "--site", "s", "--config", config)).toMatchObject({ code: 0, err: "" });
+  central.child.kill("SIGTERM");
+  expect((await central.ended).code).toBe(0);
+}, 120_000);
+
 test("wrong use of user and token is told", async () => {
   const [name, role, short] = await Promise.all([
     run("token", "a b"),

@@ -19,7 +19,7 @@ export const BACKUP_COMMAND: Command = {
   words: ["FILE"],
   flags: { config: CONFIG_FLAG },
   async run({ flags, output, words: [file = ""] }) {
-    const { config } = loadCentralConfig(flags.requiredText("config"));
+    const { config } = loadCentralConfig(flags.requiredText("config"), { toleratesFiles: true });
     const path = resolve(file);
     if (existsSync(path))
       throw new MillraceError("file_in_the_way", { path, advice: "name another file, or remove it" });

@@ -30,7 +30,7 @@ export const ENROLL_COMMAND: Command = {
     const agents = agentNames(input);
     requireName(name, site);
     const validity = validityOf(input);
-    const { config } = loadCentralConfig(flags.requiredText("config"));
+    const { config } = loadCentralConfig(flags.requiredText("config"), { toleratesFiles: true });
     const siteOf = new Map(config.agents.map((each) => [each.id, each.site]));
     for (const agent of agents) {
       const known = siteOf.get(agent) ?? site;

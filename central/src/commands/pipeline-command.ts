@@ -30,7 +30,9 @@ export const PIPELINE_COMMAND: Command = {
       });
     if ((site === undefined) === (agent === undefined))
       throw new MillraceError("wrong_usage", { command: name, reason: "it takes one of --site and --agent" });
-    const client = new ApiClient(loadCentralConfig(flags.requiredText("config")).config);
+    const client = new ApiClient(
+      loadCentralConfig(flags.requiredText("config"), { toleratesFiles: true }).config,
+    );
     const asked = { pipeline: textOf(path), site, agent };
     const { status, body } = await client.ask("/api/v1/pipeline", "POST", {
       body: asked,

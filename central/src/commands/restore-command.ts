@@ -15,7 +15,7 @@ export const RESTORE_COMMAND: Command = {
     replace: { type: "switch", summary: "set a store that is there aside" },
   },
   async run({ flags, output, words: [file = ""] }) {
-    const { config } = loadCentralConfig(flags.requiredText("config"));
+    const { config } = loadCentralConfig(flags.requiredText("config"), { toleratesFiles: true });
     const backupPath = resolve(file);
     const { head, tail } = await checkBackup(backupPath);
     prepareDataFolder(config.dataFolder);

@@ -26,7 +26,9 @@ function retireCommand(kind: "site" | "agent", told: Pick<Command, "summary" | "
           command: name,
           reason: `unknown action ${JSON.stringify(action)}; there is retire`,
         });
-      const client = new ApiClient(loadCentralConfig(flags.requiredText("config")).config);
+      const client = new ApiClient(
+        loadCentralConfig(flags.requiredText("config"), { toleratesFiles: true }).config,
+      );
       const { status, body } = await client.ask(`/api/v1/${kind}s/${encodeURIComponent(who)}/retire`, "POST");
       if (status === 200) {
         output.out(`${kind} ${who} is retired\n`);

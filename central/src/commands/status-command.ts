@@ -19,7 +19,7 @@ export const STATUS_COMMAND: Command = {
   summary: "ask the running central for its agents, ledger, sinks and active alarms",
   flags: { config: CONFIG_FLAG, json: JSON_FLAG },
   async run({ flags, output }) {
-    const { config } = loadCentralConfig(flags.requiredText("config"));
+    const { config } = loadCentralConfig(flags.requiredText("config"), { toleratesFiles: true });
     const client = new ApiClient(config);
     const { body: health } = await client.ask("/readyz");
     const { agents } = await client.get<{ agents: AgentView[] }>("/api/v1/agents");

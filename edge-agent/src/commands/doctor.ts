@@ -54,7 +54,7 @@ export const doctorCommand: Command = {
     repair: { type: "switch", summary: "mend the store first, and keep what is whole of it" },
   },
   async run({ flags, output }) {
-    const { config } = loadAgentConfig(flags.requiredText("config"));
+    const { config } = loadAgentConfig(flags.requiredText("config"), { toleratesFiles: true });
     const path = join(config.dataFolder, "store");
     // Opening would make one. Where a file of it is gone, opening mends it.
     if (!isStoreAt(path)) {

@@ -12,7 +12,7 @@ export const forgetCommand: Command = {
     "Those that have all these labels and are silent now, and groups of windows of such. One that is heard again is watched again.",
   flags: { config: CONFIG_FLAG, labels: { ...LABELS_FLAG, isRequired: true } },
   async run({ name, flags, output }) {
-    const { config } = loadAgentConfig(flags.requiredText("config"));
+    const { config } = loadAgentConfig(flags.requiredText("config"), { toleratesFiles: true });
     const labels = parseLabels(flags.texts("labels"));
     if (labels === undefined)
       throw new MillraceError("wrong_usage", { command: name, reason: "--labels takes NAME=VALUE" });

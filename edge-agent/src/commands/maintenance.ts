@@ -20,7 +20,7 @@ export const maintenanceCommand: Command = {
   },
   words: ["on|off"],
   async run({ name, flags, words, output }) {
-    const { config } = loadAgentConfig(flags.requiredText("config"));
+    const { config } = loadAgentConfig(flags.requiredText("config"), { toleratesFiles: true });
     const [word] = words;
     const labels = parseLabels(flags.texts("labels"));
     if (labels === undefined)

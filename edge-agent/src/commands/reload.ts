@@ -22,7 +22,7 @@ export const reloadCommand: Command = {
     json: { type: "switch", summary: "print JSON" },
   },
   async run({ flags, output }) {
-    const { config } = loadAgentConfig(flags.requiredText("config"));
+    const { config } = loadAgentConfig(flags.requiredText("config"), { toleratesFiles: true });
     const url = `${agentUrl(config)}/reload`;
     const answer = await postToAgent<ReloadReport>(url, { file: flags.isOn("file") }, ANSWER_MS_MAX);
     if ("error" in answer) {

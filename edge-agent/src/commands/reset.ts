@@ -12,7 +12,7 @@ export const resetCommand: Command = {
   flags: { config: CONFIG_FLAG },
   words: ["ID"],
   async run({ flags, words, output }) {
-    const { config } = loadAgentConfig(flags.requiredText("config"));
+    const { config } = loadAgentConfig(flags.requiredText("config"), { toleratesFiles: true });
     const [id] = words;
     const url = agentUrl(config);
     const body = id === "all" ? { all: true } : { id };

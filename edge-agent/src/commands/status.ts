@@ -14,7 +14,7 @@ export const statusCommand: Command = {
   summary: "show what the running agent sees, queues and has lost",
   flags: { config: CONFIG_FLAG, json: { type: "switch", summary: "print JSON" } },
   async run({ flags, output }) {
-    const { config } = loadAgentConfig(flags.requiredText("config"));
+    const { config } = loadAgentConfig(flags.requiredText("config"), { toleratesFiles: true });
     const url = `${agentUrl(config)}/status`;
     const first = await fetchStatus(url);
     if (flags.isOn("json")) {
