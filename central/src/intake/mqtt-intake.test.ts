@@ -7,6 +7,7 @@ import type { IClientOptions, MqttClient } from "mqtt";
 import { MemoryLogger, silentLogger } from "@millrace/runtime";
 import type { AgentConnection, UpTopic } from "@millrace/wire";
 import { afterEach, expect, test } from "vitest";
+import { issueAgent, issueServer, makeAuthority } from "../enrolment/certificates.ts";
 import { FRAME_BYTES_MAX, MqttIntake } from "./mqtt-intake.ts";
 import { mqttPacket, TEST_CERTIFICATES } from "@millrace/testkit";
 
@@ -238,6 +239,60 @@ test("over TLS, a client certificate that the authority signed names the agent; 
     "the certificate is alpha-1's, the user beta-1",
     "unknown agent or wrong password",
     `the certificate is alpha-1's, the user ${nameless.slice(0, 64)}`,
+  ]);
+});
+
+test("whoever fails the handshake is in the log with why, and from where as far as that is known", async () => {
+  const validity = (fromMs: number) => ({ fromMs, days: 30 });
+  const nowMs = Date.now();
+  const [authority, other] = await Promise.all([
+    makeAuthority("ours", validity(nowMs)),
+    makeAuthority("theirs", validity(nowMs)),
+  ]);
+  const server = await issueServer(authority, ["127.0.0.1"], validity(nowMs));
+  const log = new MemoryLogger();
+  const intake = await MqttIntake.listen({
+    host: "127.0.0.1",
+    port: 0,
+    tls: { ...server, ca: authority.cert },
+    identities: [{ id: "alpha-1", password: "one" }],
+    target: new Target(),
+    log,
+  });
+  ends.push(() => intake.close());
+  for (const shown of [
+    await issueAgent(authority, "alpha-1", validity(nowMs - 60 * 86_400_000)),
+    await issueAgent(authority, "alpha-1", validity(nowMs + 60 * 86_400_000)),
+    await issueAgent(other, "alpha-1", validity(nowMs)),
+    server,
+    {},
+  ]) {
+    const socket = connectTls({ port: intake.port, host: "127.0.0.1", ca: authority.cert, ...shown });
+    socket.on("error", () => {}).resume();
+    await new Promise((resolve) => socket.once("close", resolve));
+  }
+  const known = await issueAgent(authority, "alpha-1", validity(nowMs));
+  const options = { protocol: "mqtts", ca: authority.cert, ...known, password: "two" } as const;
+  await expect(connect(intake, options)).rejects.toThrow(/not authorized/i);
+  const warnings = log.lines.filter(({ level }) => level === "warn");
+  expect(warnings.map(({ message, fields }) => ({ message, ...fields }))).toEqual([
+    ...[
+      "its certificate has expired",
+      "its certificate is not valid yet; is this machine's clock behind?",
+      "its certificate is of no authority that is trusted here",
+      "its certificate is not one for clients",
+    ].map((reason) => ({ message: "a client failed the TLS handshake", reason })),
+    {
+      message: "a client failed the TLS handshake",
+      reason: "it showed no certificate",
+      address: "127.0.0.1",
+    },
+    {
+      message: "refused a connection",
+      user: "alpha-1",
+      address: "127.0.0.1",
+      reason: "unknown agent or wrong password",
+    },
   ]);
 });
 

@@ -2,7 +2,7 @@ import { createServer as createTcpServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { SecureContextOptions, Server as TlsServer } from "node:tls";
-import { certifiedNameOf, MillraceError, reasonOf } from "@millrace/runtime";
+import { certifiedNameOf, handshakeReason, MillraceError, reasonOf } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import { downTopic, parseUpTopic, upTopic } from "@millrace/wire";
 import type { AgentConnection, DownTopic, UpTopic } from "@millrace/wire";
@@ -124,9 +124,11 @@ export class MqttIntake {
     const demand = tls.ca === null ? {} : { requestCert: true, rejectUnauthorized: true };
     const server = createTlsServer({ ...secureContext(tls), ...demand }, (socket) => this.#accept(socket));
     this.#tlsServer = server;
-    server.on("tlsClientError", (error) => {
+    server.on("tlsClientError", (error, socket) => {
+      // Of a client whose certificate is not taken Node has forgotten address and certificate by now.
       this.#options.log.repeated("tls_client_error", "a client failed the TLS handshake", {
-        reason: reasonOf(error),
+        address: socket.remoteAddress,
+        reason: handshakeReason(error, socket),
       });
     });
     return server;
@@ -186,13 +188,16 @@ export class MqttIntake {
     };
     broker.authenticate = (client, user, password, done) => {
       const name = user ?? "";
-      const reason = this.#identities.refusalOf(
-        name,
-        password ?? new Uint8Array(),
-        certifiedNameOf(client.conn instanceof GuardedConnection ? client.conn.socket : client.conn),
-      );
+      const socket = client.conn instanceof GuardedConnection ? client.conn.socket : null;
+      const secret = password ?? new Uint8Array();
+      const reason = this.#identities.refusalOf(name, secret, certifiedNameOf(socket));
       if (reason === null) this.#names.set(client, name);
-      else log.repeated("intake_refused", "refused a connection", { user: name.slice(0, 64), reason });
+      else
+        log.repeated("intake_refused", "refused a connection", {
+          user: name.slice(0, 64),
+          address: socket?.remoteAddress,
+          reason,
+        });
       done(null, reason === null);
     };
     broker.authorizePublish = (client, packet, done) => {

@@ -10,6 +10,7 @@ export * from "./duration.ts";
 export * from "./error-table.ts";
 export * from "./error.ts";
 export * from "./gauge-family.ts";
+export * from "./handshake-reason.ts";
 export * from "./health.ts";
 export * from "./host-refusal.ts";
 export * from "./is-own-origin.ts";

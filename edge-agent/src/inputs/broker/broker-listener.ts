@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
-import { type Clock, type Logger, toListenError } from "@millrace/runtime";
+import { type Clock, handshakeReason, type Logger, toListenError } from "@millrace/runtime";
 
 export interface BrokerListenerOptions {
   readonly host: string;
@@ -103,11 +103,12 @@ export class BrokerListener {
       { cert, key, minVersion: "TLSv1.2", handshakeTimeout, ...authority },
       (socket) => onConnection(socket),
     );
-    server.on("tlsClientError", (error) => {
+    server.on("tlsClientError", (error, socket) => {
       onRefused("refused_tls");
-      // OpenSSL's whole text names places in its own source.
-      const reason = "reason" in error ? String(error.reason) : error.message;
-      log.repeated("tls_client_error", `a client failed the TLS handshake: ${reason}`);
+      log.repeated(
+        "tls_client_error",
+        `a client failed the TLS handshake: ${handshakeReason(error, socket)}`,
+      );
     });
     return server;
   }
