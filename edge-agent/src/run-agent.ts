@@ -346,6 +346,7 @@ async function uplinkTransport(
       url,
       username,
       credentials: () => credentials.read(),
+      certificateFault: () => credentials.certificateFault,
       agent,
       instance,
       clock: systemClock,

@@ -20,7 +20,7 @@ import { systemRandom } from "@millrace/runtime";
 import { paneLayout, PaneTable } from "@millrace/stream";
 import { TEST_CERTIFICATES, testFrontier } from "@millrace/testkit";
 import { encodePaneBatch } from "@millrace/wire";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { AGENT_STORE_VERSION } from "../version.ts";
 import { numberKey, PREFIX, putJson, seriesStoreKey } from "../durability/agent-store.ts";
 import { encodeMessage } from "../durability/message-record.ts";
@@ -372,6 +372,27 @@ test("check shows the settings of HTTP and files as the agent sees them, without
   expect(code).toBe(0);
   expect(text).not.toContain("hush");
   expect(text).toContain('"pattern": "(?<value>.)"');
+});
+
+test("check warns of an uplink's certificate that has expired, at its place", async () => {
+  const folder = newFolder();
+  await runCommand({ init: initCommand }, ["init", "--folder", folder]);
+  const config = join(folder, "agent.yaml");
+  const { agentCertificate, agentKey } = TEST_CERTIFICATES;
+  writeFileSync(join(folder, "uplink.crt"), agentCertificate);
+  writeFileSync(join(folder, "uplink.key"), agentKey);
+  const uplink = "uplink: { url: mqtts://central, cert: ./uplink.crt, key: ./uplink.key }\n";
+  writeFileSync(config, readFileSync(config, "utf8").replace(/^uplink:\n(?: .*\n)*/m, uplink));
+  const check = () => runCommand({ check: checkCommand }, ["check", "--config", config]);
+  expect(await check()).toMatchObject({ code: 0, text: expect.not.stringContaining("warning") });
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2127, 0) });
+  onTestFinished(() => void vi.useRealTimers());
+  expect(await check()).toMatchObject({
+    code: 0,
+    text: expect.stringMatching(
+      /^warning: .*agent\.yaml:\d+:\d+: uplink\.cert: .*uplink\.crt has expired at 2126-10-30T/,
+    ),
+  });
 });
 
 test("the status says of each file how far it is read, and of each input what it has taken and refused", () => {

@@ -63,6 +63,7 @@ function uplinkTo(
     instance: "i1",
     username: "alpha-1",
     credentials: () => ({ ...NO_TLS, password: "secret" }),
+    certificateFault: () => null,
     clock: systemClock,
     ...options,
   });
@@ -171,6 +172,25 @@ test("refused with another's certificate: the reason names both", async () => {
         ),
       ],
     ]),
+  );
+});
+
+test("central ends the connection of an agent whose certificate has expired: the reason says that", async () => {
+  const { port, sockets } = await central();
+  const fault = "the certificate (`uplink.cert`: uplink.crt) has expired";
+  const { heard, connect } = uplinkTo(port, { certificateFault: () => fault });
+  connect();
+  await vi.waitFor(() => expect(heard.openedCount).toBe(1));
+  for (const socket of sockets) socket.resetAndDestroy();
+  await vi.waitFor(() => expect(heard.closed).toHaveLength(1));
+  expect(heard.closed).not.toEqual([expect.stringContaining("expired")]);
+  const refusing = createServer((socket) => socket.on("error", () => {}).destroy());
+  await new Promise<void>((resolve) => refusing.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => refusing.close());
+  const lapsed = uplinkTo(portOf(refusing), { certificateFault: () => fault });
+  lapsed.connect();
+  await vi.waitFor(() =>
+    expect(lapsed.heard.closed).toEqual([expect.stringMatching(/; the certificate .* has expired$/)]),
   );
 });
 

@@ -24,6 +24,8 @@ export interface MqttUplinkOptions {
   readonly username: string;
   /** Asked before each connection. Throws where there are none that can be used. */
   readonly credentials: () => Credentials;
+  /** Of the certificate among them; null: none is known. */
+  readonly certificateFault: () => string | null;
   /** `send` refuses while more than this waits to be written. Default 4 MiB. */
   readonly bufferedBytesMax?: number;
   readonly clock: Clock;
@@ -104,9 +106,9 @@ export class MqttUplink implements UplinkTransport {
       if (this.#session === session && down?.agent === agent) handlers.message(down.name, payload);
     });
     client.on("error", (error) => {
-      this.#end(session, isRefusal(error) ? refusal(username, cert) : connectionReason(error, "uplink.ca"));
+      this.#fail(session, isRefusal(error) ? refusal(username, cert) : connectionReason(error, "uplink.ca"));
     });
-    client.on("close", () => this.#end(session, "connection closed"));
+    client.on("close", () => this.#fail(session, "connection closed"));
   }
 
   send(topic: UpTopic, payload: Uint8Array): boolean {
@@ -131,6 +133,12 @@ export class MqttUplink implements UplinkTransport {
       handlers.closed(reasonOf(error));
       return null;
     }
+  }
+
+  /** Before it was open, the certificate may be why. */
+  #fail(session: Session, reason: string): void {
+    const fault = session.isOpen ? null : this.#options.certificateFault();
+    this.#end(session, fault === null ? reason : `${reason}; ${fault}`);
   }
 
   #end(session: Session, reason: string): void {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { UplinkConfig } from "@millrace/config";
 import { CertificateFiles, certificateProblem, MillraceError } from "@millrace/runtime";
 import type { CertificateTexts, Clock, Logger } from "@millrace/runtime";
+import { certificateFault } from "./certificate-fault.ts";
 
 /** What the agent shows to central, and whom it trusts. PEM texts; null: none, of `ca` the system's. */
 export type Credentials = Pick<UplinkConfig, "password" | "ca" | "cert" | "key">;
@@ -41,6 +42,11 @@ export class UplinkCredentials {
   get certificate(): string | null {
     const { current, problem } = this.#certificates;
     return problem === null ? current.cert : null;
+  }
+
+  /** Of that certificate, which central ends a connection for; null: none is known. */
+  get certificateFault(): string | null {
+    return certificateFault(this.certificate, this.#certificates.paths.cert, this.#clock.nowMs());
   }
 
   /** For a connection that begins now. Throws `uplink_certificate` where there is nothing that can be used. */

@@ -42,6 +42,10 @@ export class CertificateFiles {
     return this.#options.name;
   }
 
+  get paths(): CertificatePaths {
+    return this.#options.paths;
+  }
+
   get current(): CertificateTexts {
     return this.#current;
   }
