@@ -240,13 +240,17 @@ export class CentralService {
     return this.#api.port;
   }
 
+  /** Looks at the files of certificates now. True: what they hold is in force; else the log says why it is not. */
+  renewCertificates(): boolean {
+    return this.#certificates.map((each) => each.renew()).every((isInForce) => isInForce);
+  }
+
   /**
-   * Takes over agents, users, tokens and certificates; returns which other settings differ, which wait for the next start.
+   * Takes over agents, users and tokens; returns which other settings differ, which wait for the next start.
    * Rejects with `reload_refused` before anything is changed.
    */
   async reload(next: CentralConfig, pipeline: Pipeline): Promise<string[]> {
     this.#refuseOpening(next);
-    for (const each of this.#certificates) each.check();
     this.#access.setHolders(next.http);
     this.#intake.setIdentities(next.agents);
     this.#brokerIntake?.setIdentities(next.agents);

@@ -203,6 +203,11 @@ test("with users and tokens the API wants one of them; the commands on this mach
   expect(await ask("/api/v1/agents", { authorization: `Bearer ${token}` })).toBe(200);
   expect(await ask("/api/v1/session", {}, { user: "alice", password })).toBe(200);
   expect(await ask("/api/v1/session", {}, { user: "alice", password: token })).toBe(401);
+  writeFileSync(join(folder, "central.crt"), "junk");
+  central.child.kill("SIGHUP");
+  await central.said(`central.crt: `);
+  await central.said("agents, users and tokens are taken over");
+  writeFileSync(join(folder, "central.crt"), TEST_CERTIFICATES.serverCertificate);
   expect(await run("status", "--config", config)).toMatchObject({ code: 0, err: "" });
   expect(await run("site", "retire", "alpha", "--config", config)).toMatchObject({ code: 0 });
   const backup = join(folder, "central.backup");

@@ -78,7 +78,8 @@ async function reload(configPath: string, service: CentralService, log: Logger):
     const { config, warnings, pipeline } = loadBoth(configPath);
     for (const warning of warnings) log.warn(formatProblem(warning));
     const later = await service.reload(config, pipeline.config);
-    log.info("configuration: agents, users, tokens and certificates are taken over", {
+    const taken = service.renewCertificates() ? "users, tokens and certificates" : "users and tokens";
+    log.info(`configuration: agents, ${taken} are taken over`, {
       agents: config.agents.length,
       at_next_start: later,
     });

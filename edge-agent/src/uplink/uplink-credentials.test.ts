@@ -101,16 +101,21 @@ test("a key of another kind than its certificate's is not taken: TLS would notic
 });
 
 test.each([
-  ["that are gone", (paths: { key: string }) => rmSync(paths.key), "ENOENT"],
+  ["that are gone", (paths: { key: string }) => rmSync(paths.key), /ENOENT.*agent\.key/],
   [
     "that hold something else",
     (paths: { ca: string }) => writeFileSync(paths.ca, "no certificate"),
-    "no certificate (PEM): no start line",
+    /^\/.*\/ca\.crt.*no start line/,
+  ],
+  [
+    "that were cut short",
+    (paths: { cert: string }) => writeFileSync(paths.cert, agentCertificate.slice(0, 200)),
+    /^\/.*\/agent\.crt/,
   ],
   [
     "whose key is another's",
     (paths: { key: string }) => writeFileSync(paths.key, serverKey),
-    "does not fit its key",
+    /^\/.*\/agent\.crt does not fit its key \/.*\/agent\.key/,
   ],
 ])("files %s are told once, and those before stay in force", async (_what, spoil, reason) => {
   const { paths, texts, log, time, write } = given();
@@ -129,7 +134,7 @@ test.each([
   expect(log.lines).toEqual([]);
   await time.run(3 * CERTIFICATE_CHECK_MS);
   expect(log.lines).toMatchObject([
-    { level: "error", fields: { of: "intake", reason: expect.stringContaining(reason) } },
+    { level: "error", fields: { of: "intake", reason: expect.stringMatching(reason) } },
   ]);
   expect([files.current, applied]).toEqual([texts, []]);
   write({ cert: serverCertificate, key: serverKey, ca: authority });
@@ -139,6 +144,16 @@ test.each([
   write({ cert: agentCertificate, key: agentKey });
   await time.run(2 * CERTIFICATE_CHECK_MS);
   expect(applied).toHaveLength(1);
+});
+
+test("whoever asks for a look is told at once what is not taken", () => {
+  const { paths, texts, log, time, write } = given();
+  const files = new CertificateFiles({ name: "intake", paths, texts, clock: time.clock(), log });
+  expect(files.renew()).toBe(true);
+  write({ cert: "junk" });
+  expect([files.renew(), log.lines.length]).toEqual([false, 1]);
+  write({ cert: serverCertificate, key: serverKey });
+  expect([files.renew(), files.current.cert]).toEqual([true, serverCertificate]);
 });
 
 test("a certificate that has expired is not taken", async () => {

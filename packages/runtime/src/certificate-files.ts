@@ -74,37 +74,45 @@ export class CertificateFiles {
     this.#timer = null;
   }
 
-  /** Looks at the files now. */
+  /** Looks at the files now. What is not taken may be half written: it is told when it is still there at the next look. */
   check(): void {
+    const problem = this.#take();
+    // While those from the start cannot be used, whoever was to use them says so.
+    if (this.#problem !== null) this.#problem = problem ?? this.#problem;
+    else if (problem !== this.#refused) this.#isTold = false;
+    else if (problem !== null && !this.#isTold) this.#tell(problem);
+    this.#refused = problem;
+  }
+
+  /** The same for somebody who asks: tells it at once. True: what the files hold is in force. */
+  renew(): boolean {
+    this.#refused = this.#take();
+    if (this.#refused !== null) this.#tell(this.#refused);
+    return this.#refused === null && this.#problem === null;
+  }
+
+  /** Why what the files hold is not in force now; null: it is. */
+  #take(): string | null {
     const { paths, clock, log, name, apply = () => {} } = this.#options;
-    let problem: string;
     try {
       const texts = read(paths);
-      if (isSame(texts, this.#current)) {
-        this.#refused = null;
-        return;
-      }
-      const unfit = certificateProblem(texts, paths)?.message ?? expiryOf(texts, clock.nowMs());
-      if (unfit === null) {
-        this.#current = texts;
-        this.#problem = null;
-        this.#refused = null;
-        apply(texts);
-        log.info("certificates were renewed", { of: name, until: untilOf(texts) });
-        return;
-      }
-      problem = unfit;
+      if (isSame(texts, this.#current)) return null;
+      const problem = certificateProblem(texts, paths)?.message ?? expiryOf(texts, paths, clock.nowMs());
+      if (problem !== null) return problem;
+      this.#current = texts;
+      this.#problem = null;
+      apply(texts);
+      log.info("certificates were renewed", { of: name, until: untilOf(texts) });
+      return null;
     } catch (error) {
-      problem = reasonOf(error);
+      return reasonOf(error);
     }
-    // Whoever was to use them says so.
-    if (this.#problem !== null) this.#problem = problem;
-    else if (problem !== this.#refused) this.#isTold = false;
-    else if (!this.#isTold) {
-      this.#isTold = true;
-      log.error("certificates cannot be renewed; those before stay in force", { of: name, reason: problem });
-    }
-    this.#refused = problem;
+  }
+
+  #tell(reason: string): void {
+    const { log, name } = this.#options;
+    this.#isTold = true;
+    log.error("certificates cannot be renewed; those before stay in force", { of: name, reason });
   }
 }
 
@@ -134,10 +142,10 @@ function isSame(a: CertificateTexts, b: CertificateTexts): boolean {
 }
 
 /** Of its own certificate: of several authorities one may have expired. */
-function expiryOf({ cert }: CertificateTexts, nowMs: number): string | null {
+function expiryOf({ cert }: CertificateTexts, paths: CertificatePaths, nowMs: number): string | null {
   if (cert === null) return null;
   const { subject, validTo, validToDate } = new X509Certificate(cert);
-  return validToDate.getTime() > nowMs ? null : `${subject} has expired at ${validTo}`;
+  return validToDate.getTime() > nowMs ? null : `${paths.cert}: ${subject} has expired at ${validTo}`;
 }
 
 function untilOf({ cert, ca }: CertificateTexts): string {
