@@ -18,6 +18,7 @@ import { join } from "node:path";
 import { LevelStore } from "@millrace/queue";
 import { freePort, TEST_CERTIFICATES } from "@millrace/testkit";
 import { afterEach, expect, test } from "vitest";
+import { makeAuthority } from "./enrolment/certificates.ts";
 import { CENTRAL_STORE_FORMAT } from "./state/central-state.ts";
 import { CENTRAL_KEYS } from "./store/central-keys.ts";
 
@@ -246,8 +247,12 @@ test("a gateway is enrolled while central runs: by a password, and by a certific
   writeFileSync(config, "version: 1\nagents: [{ id: beta-1, site: beta, password: x }]\n");
   const elsewhere = await run("enroll", "beta-1", "--site", "gamma", "--config", config);
   expect([elsewhere.code, elsewhere.err.includes("is enrolled at site beta")]).toEqual([2, true]);
+  const before = readFileSync(password, "utf8");
   const again = await run("enroll", "beta-1", "--site", "beta", "--config", config);
-  expect([again.code, again.err.includes("--renew writes over it")]).toEqual([1, true]);
+  expect(again).toMatchObject({ code: 0, err: "" });
+  expect(again.out).toMatch(/beta-1: was there, and is as it was; --renew makes another\n/);
+  expect(again.out).toContain(`in place of what is there of it:\n${entry}\n`);
+  expect(readFileSync(password, "utf8")).toBe(before);
   const [certificate, listener] = [
     await run("enroll", "beta-2", "--site", "beta", "--certificate", "--days", "30", "--config", config),
     await run("certificate", "central.example", "--config", config),
@@ -258,9 +263,83 @@ test("a gateway is enrolled while central runs: by a password, and by a certific
   expect(read("beta-2", "uplink.crt").subject).toBe("CN=beta-2");
   for (const issued of [read("beta-2", "uplink.crt"), read("central.crt")])
     expect(issued.checkIssued(authority) && issued.verify(authority.publicKey)).toBe(true);
-  const renewed = await run("certificate", "central.example", "other.example", "--renew", "--config", config);
-  expect(renewed).toMatchObject({ code: 0, err: "" });
-  expect(read("central.crt").subjectAltName).toBe("DNS:central.example, DNS:other.example");
+}, 300_000);
+
+test("an authority that cannot sign is a plain error; one that ends soon says so, and passwords need none of its key", async () => {
+  const { folder, config } = await configure();
+  await run("certificate", "localhost", "--config", config);
+  const identities = join(folder, "identities");
+  const enroll = (...args: string[]) => run("enroll", ...args, "--site", "beta", "--config", config);
+  const { cert, key } = await makeAuthority("short", { fromMs: Date.now(), days: 10 });
+  writeFileSync(join(identities, "authority.crt"), cert);
+  const refused = await enroll("beta-1", "--certificate");
+  expect([refused.code, refused.err]).toEqual([
+    1,
+    expect.stringMatching(
+      /^cannot use the authority in .*identities: authority\.key is not the key of authority\.crt \(CN=short\)\n  → /,
+    ),
+  ]);
+  writeFileSync(join(identities, "authority.key"), key);
+  const capped = await enroll("beta-1", "--certificate");
+  expect([capped.code, capped.err]).toEqual([
+    0,
+    expect.stringMatching(
+      /^warning: the authority \(.*\) ends at 20.*: what it signs ends then, before 365 days\n$/,
+    ),
+  ]);
+  const [authority, issued] = ["authority.crt", "beta-1/uplink.crt"].map(
+    (path) => new X509Certificate(readFileSync(join(identities, path))),
+  );
+  expect(issued?.validTo).toBe(authority?.validTo);
+  rmSync(join(identities, "authority.key"));
+  writeFileSync(
+    config,
+    `version: 1\nintake: { mqtt: { tls: { cert: ${identities}/central.crt, key: ${identities}/central.key } } }\n`,
+  );
+  expect(await enroll("beta-2")).toMatchObject({ code: 0, err: "" });
+  const gone = await run("certificate", "localhost", "--renew", "--config", config);
+  expect([gone.code, gone.err]).toEqual([1, expect.stringContaining("authority.key is not there")]);
+}, 300_000);
+
+test("an identity that is not whole is named, with what it lacks; a gateway that is listed otherwise gets an entry in its place", async () => {
+  const { folder, config } = await configure();
+  const enroll = (...args: string[]) => run("enroll", ...args, "--config", config);
+  const certified = ["beta-1", "beta-2", "beta-3", "beta-4", "--site", "beta", "--certificate"];
+  expect(await enroll(...certified)).toMatchObject({ code: 0 });
+  const identity = (...path: string[]) => join(folder, "identities", ...path);
+  rmSync(identity("beta-2", "uplink.key"));
+  writeFileSync(identity("beta-3", "uplink.crt"), "");
+  rmSync(identity("beta-4", "ca.crt"));
+  const again = await enroll(...certified);
+  expect(again.code).toBe(1);
+  expect(again.out).toMatch(
+    /^beta-1 .*as it was.*\nbeta-2 .*not whole: without uplink\.key; --renew.*\nbeta-3 .*without uplink\.crt; --renew.*\nbeta-4 .*as it was/m,
+  );
+  expect(existsSync(identity("beta-4", "ca.crt"))).toBe(true);
+  expect(again.out).not.toContain("id: beta-2");
+  // Listed with a password of central.yaml itself, as `init` writes it.
+  const password = await enroll("alpha-1", "--site", "alpha");
+  expect(password.out).toContain(
+    `in place of what is there of it:\n- { id: alpha-1, site: alpha, passwordFile: "${identity("alpha-1", "uplink.password")}" }\n`,
+  );
+  writeFileSync(identity("alpha-1", "uplink.password"), "");
+  const empty = await enroll("alpha-1", "--site", "alpha");
+  expect([empty.code, empty.out]).toEqual([
+    1,
+    expect.stringMatching(/alpha-1: not whole: without uplink\.password; --renew/),
+  ]);
+  const certificate = await enroll("alpha-1", "--site", "alpha", "--certificate");
+  expect(certificate.out).toContain("in place of what is there of it:\n- { id: alpha-1, site: alpha }\n");
+  writeFileSync(
+    config,
+    readFileSync(config, "utf8").replace(
+      /password: one/,
+      `passwordFile: ${identity("alpha-1", "uplink.password")}`,
+    ),
+  );
+  writeFileSync(identity("alpha-1", "uplink.password"), "old\n");
+  const renewed = await enroll("alpha-1", "--site", "alpha", "--renew");
+  expect([renewed.code, renewed.out.includes("under agents")]).toEqual([0, false]);
 }, 300_000);
 
 test("a store of format 2 is marked as of the newest, its members kept, and an older program refuses it", async () => {
@@ -337,6 +416,9 @@ test("several gateways are enrolled at once: all or none, and those that have an
     [["beta-2", "--names-file", names], `${names}:1: beta-2 is named twice`],
     [["beta-1", "alpha-1"], "agent alpha-1 is enrolled at site alpha"],
     [["--names-file", "/dev/null"], "AGENT is missing"],
+    [["--names-file", join(folder, "nope")], `cannot read --names-file ${join(folder, "nope")}: ENOENT`],
+    [["authority.key"], "authority.key is the name of a file in the folder of identities"],
+    [["beta-1", "central.crt"], "central.crt is the name of a file"],
   ] as const) {
     const refused = await enroll(...args);
     expect([refused.code, refused.err]).toEqual([2, expect.stringContaining(reason)]);
@@ -366,6 +448,8 @@ test("several gateways are enrolled at once: all or none, and those that have an
     agent,
     folder: join(identities, agent),
     isNew,
+    missing: [],
+    isListed: !isNew,
     entry,
   });
   expect(again).toEqual({

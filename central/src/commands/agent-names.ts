@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { MillraceError, reasonOf } from "@millrace/runtime";
 import type { CommandInput, Flags } from "@millrace/runtime";
+import { IdentityFolder } from "../enrolment/identity-folder.ts";
 import { requireName } from "./require-name.ts";
 
 export const NAMES_FILE_FLAG = {
@@ -16,11 +17,13 @@ export function agentNames({ flags, name, words }: CommandInput): readonly strin
   const path = flags.text("names-file");
   const named = [
     ...words.map((agent) => ({ agent, place: "" })),
-    ...(path === undefined ? [] : namesIn(path)),
+    ...(path === undefined ? [] : namesIn(name, path)),
   ];
   const agents = new Set<string>();
   for (const { agent, place } of named) {
     requireName(name, agent, place);
+    if (IdentityFolder.isOwn(agent))
+      throw wrongUsage(name, `${place}${agent} is the name of a file in the folder of identities`);
     if (agents.has(agent)) throw wrongUsage(name, `${place}${agent} is named twice`);
     agents.add(agent);
   }
@@ -28,14 +31,14 @@ export function agentNames({ flags, name, words }: CommandInput): readonly strin
   return [...agents];
 }
 
-function namesIn(path: string): { readonly agent: string; readonly place: string }[] {
+function namesIn(command: string, path: string): { readonly agent: string; readonly place: string }[] {
   try {
     return readFileSync(path === "-" ? 0 : path, "utf8")
       .split("\n")
       .map((line, index) => ({ agent: line.trim(), place: `${path}:${index + 1}: ` }))
       .filter(({ agent }) => agent !== "");
   } catch (error) {
-    throw new MillraceError("file_unreadable", { path, reason: reasonOf(error) }, { cause: error });
+    throw wrongUsage(command, `cannot read --names-file ${path}: ${reasonOf(error)}`);
   }
 }
 

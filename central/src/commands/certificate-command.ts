@@ -14,7 +14,7 @@ export const CERTIFICATE_COMMAND: Command = {
     for (const host of words) requireHost(name, host);
     const validity = validityOf(input);
     const folder = identityFolder(input);
-    const authority = await authorityOf(folder);
+    const authority = await authorityOf(folder, validity, output);
     const { issueServer } = await import("../enrolment/certificates.ts");
     folder.writePair("central", await issueServer(authority, words, validity), flags.isOn("renew"));
     const [cert, key] = ["central.crt", "central.key"].map((file) => JSON.stringify(join(folder.path, file)));

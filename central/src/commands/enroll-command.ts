@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadCentralConfig } from "@millrace/config";
 import { MillraceError, systemRandom } from "@millrace/runtime";
@@ -6,7 +7,7 @@ import type { IdentityFolder } from "../enrolment/identity-folder.ts";
 import { agentNames, NAMES_FILE_FLAG } from "./agent-names.ts";
 import { JSON_FLAG } from "./config-flag.ts";
 import { enrolmentText } from "./enrolment.ts";
-import type { Enrolment } from "./enrolment.ts";
+import type { EnrolledAgent, Enrolment } from "./enrolment.ts";
 import { authorityOf, IDENTITY_FLAGS, identityFolder, validityOf } from "./identity-flags.ts";
 import { requireName } from "./require-name.ts";
 
@@ -15,7 +16,7 @@ const PASSWORD_BYTES = 24;
 export const ENROLL_COMMAND: Command = {
   summary: "issue the identities of gateways: passwords, or certificates",
   details:
-    "Writes a folder for each gateway and prints what belongs into central.yaml and agent.yaml. With --certificate it signs with the authority in the folder of identities, and makes that where there is none. Send central SIGHUP afterwards: a restart is needed only where its listener is to ask for certificates from now on. Nothing is written unless all names are right; of several, those that have an identity keep it, so the command may be given again with more names.",
+    "Writes a folder for each gateway and prints what belongs into central.yaml and agent.yaml. With --certificate it signs with the authority in the folder of identities, and makes that where there is none. Send central SIGHUP afterwards: a restart is needed only where its listener is to ask for certificates from now on. Nothing is written unless all names are right; of several, those that have an identity keep it (but for --renew), so the command may be given again with more names. Exit code 1: an identity that was there is not whole.",
   words: ["[AGENT…]"],
   flags: {
     ...IDENTITY_FLAGS,
@@ -25,12 +26,13 @@ export const ENROLL_COMMAND: Command = {
     json: JSON_FLAG,
   },
   async run(input) {
-    const { flags, name, output, words } = input;
+    const { flags, name, output } = input;
     const site = flags.requiredText("site");
     const agents = agentNames(input);
     requireName(name, site);
     const validity = validityOf(input);
-    const { config } = loadCentralConfig(flags.requiredText("config"), { toleratesFiles: true });
+    const configPath = flags.requiredText("config");
+    const { config } = loadCentralConfig(configPath, { toleratesFiles: true });
     const siteOf = new Map(config.agents.map((each) => [each.id, each.site]));
     for (const agent of agents) {
       const known = siteOf.get(agent) ?? site;
@@ -39,29 +41,47 @@ export const ENROLL_COMMAND: Command = {
       throw new MillraceError("wrong_usage", { command: name, reason });
     }
     const folder = identityFolder(input);
-    const isOne = agents.length === 1 && words.length === 1;
     const isRenewal = flags.isOn("renew");
     const hasCertificate = flags.isOn("certificate");
     const { port, tls } = config.intake.mqtt;
+    const authority = hasCertificate ? await authorityOf(folder, validity, output) : null;
     // Where central shows a certificate of it, the gateway has to know it.
-    const authority = hasCertificate ? await authorityOf(folder) : tls === null ? null : folder.authority();
+    const authorityCert =
+      authority?.cert ?? (tls === null ? null : folder.authorityCertificate(validity.fromMs));
+    // A key without its certificate is nobody's.
+    const [first, ...others] = hasCertificate ? ["uplink.crt", "uplink.key"] : ["uplink.password"];
     const issue = async (agent: string, own: IdentityFolder): Promise<void> => {
-      if (authority !== null && hasCertificate) {
-        const { issueAgent } = await import("../enrolment/certificates.ts");
-        own.writePair("uplink", await issueAgent(authority, agent, validity), isRenewal);
-      } else own.write("uplink.password", `${systemRandom.hex(PASSWORD_BYTES)}\n`, isRenewal);
+      if (authority === null) return own.write(first, `${systemRandom.hex(PASSWORD_BYTES)}\n`, isRenewal);
+      const { issueAgent } = await import("../enrolment/certificates.ts");
+      own.writePair("uplink", await issueAgent(authority, agent, validity), isRenewal);
     };
-    const enrolled: Enrolment["agents"][number][] = [];
+    const identities: Pick<EnrolledAgent, "agent" | "folder" | "isNew" | "missing">[] = [];
     for (const agent of agents) {
       const own = folder.below(agent);
-      const isKept = !isOne && !isRenewal && own.has(hasCertificate ? "uplink.crt" : "uplink.password");
-      if (!isKept) await issue(agent, own);
-      if (authority !== null) own.write("ca.crt", authority.cert, true);
-      const secret: Texts = hasCertificate ? {} : { passwordFile: join(own.path, "uplink.password") };
-      const entry = siteOf.has(agent) ? null : { id: agent, site, ...secret };
-      enrolled.push({ agent, folder: own.path, isNew: !isKept, entry });
+      const isNew = isRenewal || !own.has(first);
+      if (isNew) await issue(agent, own);
+      if (authorityCert !== null) own.write("ca.crt", authorityCert, true);
+      identities.push({ agent, folder: own.path, isNew, missing: own.missing([first, ...others]) });
     }
-    const ca: Texts = authority === null ? {} : { ca: "./ca.crt" };
+    // With what is there now: a password that an entry names by its file is the new one.
+    const passwords = new Map(
+      loadCentralConfig(configPath, { toleratesFiles: true }).config.agents.map((each) => [
+        each.id,
+        each.password,
+      ]),
+    );
+    const enrolled = identities.map((identity): EnrolledAgent => {
+      const { agent, folder: own, missing } = identity;
+      const passwordFile = join(own, "uplink.password");
+      const password = hasCertificate
+        ? null
+        : (readFileSync(passwordFile, "utf8").split(/\r?\n/, 1)[0] ?? "");
+      const isListed = passwords.has(agent);
+      const isRight = missing.length > 0 || (isListed && passwords.get(agent) === password);
+      const entry = { id: agent, site, ...(hasCertificate ? {} : { passwordFile }) };
+      return { ...identity, isListed, entry: isRight ? null : entry };
+    });
+    const ca: Texts = authorityCert === null ? {} : { ca: "./ca.crt" };
     const asksForCertificates = tls !== null && tls.ca !== null;
     const enrolment: Enrolment = {
       site,
@@ -76,9 +96,8 @@ export const ENROLL_COMMAND: Command = {
       listenerCa: hasCertificate && !asksForCertificates ? join(folder.path, "authority.crt") : null,
       isCertificateNeeded: !hasCertificate && asksForCertificates,
     };
-    output.out(
-      flags.isOn("json") ? `${JSON.stringify(enrolment, null, 2)}\n` : enrolmentText(enrolment, isOne),
-    );
+    output.out(flags.isOn("json") ? `${JSON.stringify(enrolment, null, 2)}\n` : enrolmentText(enrolment));
+    return identities.every(({ missing }) => missing.length === 0) ? 0 : 1;
   },
 };
 

@@ -12,36 +12,42 @@ export interface Enrolment {
   readonly isCertificateNeeded: boolean;
 }
 
-interface EnrolledAgent {
+export interface EnrolledAgent {
   readonly agent: string;
   readonly folder: string;
   /** False: it was there, and is as it was. */
   readonly isNew: boolean;
-  /** For `agents` of central.yaml; null: it is there. */
+  /** Files of it that are not there, or empty: it is not whole. */
+  readonly missing: readonly string[];
+  /** Central.yaml has an entry of it, which `entry` is to replace. */
+  readonly isListed: boolean;
+  /** For `agents` of central.yaml; null: what is there will do. */
   readonly entry: Readonly<Record<string, string>> | null;
 }
 
-/** As it is told to whoever typed the command. `isOne`: for one gateway, by its name. */
-export function enrolmentText(
-  { site, agents, uplink, listenerCa, isCertificateNeeded }: Enrolment,
-  isOne: boolean,
-): string {
+/** As it is told to whoever typed the command. */
+export function enrolmentText(enrolment: Enrolment): string {
+  const { site, agents, uplink, listenerCa, isCertificateNeeded } = enrolment;
   // A password is central's, too; a key is the gateway's alone.
   const verb = uplink["key"] === undefined ? "copy" : "move";
   const [only] = agents;
-  const entries = agents.flatMap(({ entry }) => (entry === null ? [] : `- ${flow(entry)}\n`));
+  const isOne = agents.length === 1 && only !== undefined;
+  const entries = (areListed: boolean) =>
+    agents.flatMap(({ entry, isListed }) =>
+      entry === null || isListed !== areListed ? [] : `- ${flow(entry)}\n`,
+    );
+  const [missing, wrong] = [entries(false), entries(true)];
   const parts = [
     isOne
-      ? `wrote ${only.folder}: ${verb} it to the gateway\n`
+      ? `${only.isNew ? "wrote " : ""}${only.folder}: ${stateOf(only, verb)}\n`
       : formatTable(
           ["agent", "folder", ""],
-          agents.map(({ agent, folder, isNew }) => [
-            agent,
-            folder,
-            isNew ? `${verb} it to the gateway` : "was there, and is as it was",
-          ]),
+          agents.map((each) => [each.agent, each.folder, stateOf(each, verb)]),
         ),
-    entries.length === 0 ? "" : `in central.yaml, under agents:\n${entries.join("")}`,
+    missing.length === 0 ? "" : `in central.yaml, under agents:\n${missing.join("")}`,
+    wrong.length === 0
+      ? ""
+      : `in central.yaml, under agents, in place of what is there of it:\n${wrong.join("")}`,
     listenerCa === null
       ? ""
       : `in central.yaml, so that it asks agents for certificates (\`millrace-central certificate HOST\` makes its own):\nintake: { mqtt: { tls: { ca: ${JSON.stringify(listenerCa)}, cert: …, key: … } } }\n`,
@@ -56,6 +62,11 @@ export function enrolmentText(
       : "then start central again: what its listener shows and asks for changes only at a start\n",
   ];
   return parts.filter((part) => part !== "").join("\n");
+}
+
+function stateOf({ isNew, missing }: EnrolledAgent, verb: string): string {
+  if (missing.length > 0) return `not whole: without ${missing.join(" and ")}; --renew makes another`;
+  return isNew ? `${verb} it to the gateway` : "was there, and is as it was; --renew makes another";
 }
 
 /** A map of YAML in one line: names and files beside it as they are, other texts in quotes. */

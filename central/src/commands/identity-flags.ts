@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { MillraceError, systemClock } from "@millrace/runtime";
 import type { CommandInput, Flags } from "@millrace/runtime";
@@ -7,6 +8,7 @@ import { CONFIG_FLAG } from "./config-flag.ts";
 
 const AUTHORITY_DAYS = 3_650;
 const DAYS_MAX = 3_650;
+const DAY_MS = 86_400_000;
 
 /** Of the commands that issue identities. */
 export const IDENTITY_FLAGS = {
@@ -41,13 +43,23 @@ export function validityOf({ flags, name }: Pick<CommandInput, "flags" | "name">
   return { fromMs: systemClock.nowMs(), days };
 }
 
-/** The folder's own authority; made where there is none. */
-export async function authorityOf(folder: IdentityFolder): Promise<CertificateAndKey> {
-  const held = folder.authority();
-  if (held !== null) return held;
+/** The folder's own authority; made where there is none. Says where it ends before what it is to sign would. */
+export async function authorityOf(
+  folder: IdentityFolder,
+  { fromMs, days }: Validity,
+  output: CommandInput["output"],
+): Promise<CertificateAndKey> {
+  const held = folder.authority(fromMs);
+  if (held !== null) {
+    const { validToDate } = new X509Certificate(held.cert);
+    if (validToDate.getTime() < fromMs + days * DAY_MS)
+      output.err(
+        `warning: the authority (${folder.path}/authority.crt) ends at ${validToDate.toISOString()}: what it signs ends then, before ${days} days\n`,
+      );
+    return held;
+  }
   const { makeAuthority } = await import("../enrolment/certificates.ts");
-  const validity = { fromMs: systemClock.nowMs(), days: AUTHORITY_DAYS };
-  const authority = await makeAuthority("Millrace authority", validity);
+  const authority = await makeAuthority("Millrace authority", { fromMs, days: AUTHORITY_DAYS });
   folder.writePair("authority", authority, false);
   return authority;
 }

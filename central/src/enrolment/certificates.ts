@@ -1,8 +1,10 @@
-import { webcrypto } from "node:crypto";
+import assert from "node:assert/strict";
+import { createPrivateKey, webcrypto } from "node:crypto";
 import { isIP } from "node:net";
 // What @peculiar/x509 is built on asks for it, before it.
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
+import { signingAlgorithm } from "./signing-algorithm.ts";
 
 /** PEM texts. */
 export interface CertificateAndKey {
@@ -40,7 +42,7 @@ export async function makeAuthority(name: string, validity: Validity): Promise<C
   return pemOf(certificate, keys);
 }
 
-/** Of an agent, which it is known by: `name` is the common name. */
+/** Of an agent, which it is known by: `name` is the common name. Ends with its authority at the latest. */
 export function issueAgent(
   authority: CertificateAndKey,
   name: string,
@@ -49,7 +51,7 @@ export function issueAgent(
   return issue(authority, { name, validity, usage: x509.ExtendedKeyUsage.clientAuth, hosts: [] });
 }
 
-/** Of a listener that is reached under these host names and addresses. */
+/** Of a listener that is reached under these host names and addresses. Ends with its authority at the latest. */
 export function issueServer(
   authority: CertificateAndKey,
   hosts: readonly string[],
@@ -70,22 +72,20 @@ async function issue(
 ): Promise<CertificateAndKey> {
   const { name, validity, usage, hosts } = options;
   const issuer = new x509.X509Certificate(authority.cert);
-  const signingKey = await webcrypto.subtle.importKey(
-    "pkcs8",
-    x509.PemConverter.decodeFirst(authority.key),
-    ALGORITHM,
-    false,
-    ["sign"],
-  );
+  const authorityKey = createPrivateKey(authority.key);
+  const algorithm = signingAlgorithm(authorityKey);
+  assert(algorithm !== null, "an authority is judged before it signs");
   const keys = await newKeys();
+  const { notBefore, notAfter } = when(validity);
   const certificate = await x509.X509CertificateGenerator.create({
-    ...when(validity),
+    notBefore,
+    notAfter: issuer.notAfter < notAfter ? issuer.notAfter : notAfter,
     serialNumber: newSerial(),
     subject: `CN=${name}`,
     issuer: issuer.subject,
     publicKey: keys.publicKey,
-    signingKey,
-    signingAlgorithm: ALGORITHM,
+    signingKey: authorityKey.toCryptoKey(algorithm, false, ["sign"]),
+    signingAlgorithm: algorithm,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),

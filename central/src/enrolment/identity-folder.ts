@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { MillraceError, prepareDataFolder, reasonOf } from "@millrace/runtime";
+import { authorityFault } from "./authority-fault.ts";
 import type { CertificateAndKey } from "./certificates.ts";
 
 /** A folder of secrets that `enroll` and `certificate` write: an authority, and a folder for each gateway. */
@@ -13,13 +14,31 @@ export class IdentityFolder {
     prepareDataFolder(path, "--folder");
   }
 
+  /** Whether that is the name of a file of the folder's own, which no gateway's folder can have. */
+  static isOwn(name: string): boolean {
+    return /^(?:authority|central)\.(?:crt|key)(?:\.new)?$/.test(name);
+  }
+
+  /** The authority's, to sign with; null: there is none yet. Throws as `authorityCertificate` does. */
+  authority(nowMs: number): CertificateAndKey | null {
+    const cert = this.authorityCertificate(nowMs);
+    if (cert === null) return null;
+    const key = this.#read("authority.key");
+    this.#refuseUnless(authorityFault(cert, key, nowMs));
+    return { cert, key };
+  }
+
   /**
-   * The authority's; null: there is none yet. Throws `config_unreadable` where one of its files cannot be read, and
-   * `file_in_the_way` where there is a key without its certificate.
+   * What its authority is known by; null: there is none yet. Throws `authority_unusable`, and `file_in_the_way` where there is a
+   * key without its certificate.
    */
-  authority(): CertificateAndKey | null {
+  authorityCertificate(nowMs: number): string | null {
     const [cert, key] = [join(this.path, "authority.crt"), join(this.path, "authority.key")];
-    if (existsSync(cert)) return { cert: read(cert), key: read(key) };
+    if (existsSync(cert)) {
+      const text = this.#read("authority.crt");
+      this.#refuseUnless(authorityFault(text, null, nowMs));
+      return text;
+    }
     if (!existsSync(key)) return null;
     // What it signed would be worth nothing with another key: that is for whoever knows whether it signed anything.
     const advice = `put ${cert} back beside it (every gateway has it as ca.crt), or remove it to begin with a new authority`;
@@ -54,16 +73,32 @@ export class IdentityFolder {
     return existsSync(join(this.path, name));
   }
 
+  /** Which of these files are not there, or empty. */
+  missing(names: readonly string[]): readonly string[] {
+    return names.filter(
+      (name) => (statSync(join(this.path, name), { throwIfNoEntry: false })?.size ?? 0) === 0,
+    );
+  }
+
   /** A folder below it, for one gateway. */
   below(name: string): IdentityFolder {
     return new IdentityFolder(join(this.path, name));
   }
-}
 
-function read(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new MillraceError("config_unreadable", { path, reason: reasonOf(error) }, { cause: error });
+  #read(name: string): string {
+    try {
+      return readFileSync(join(this.path, name), "utf8");
+    } catch (error) {
+      const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+      throw this.#unusable(isMissing ? `${name} is not there` : reasonOf(error));
+    }
+  }
+
+  #refuseUnless(fault: string | null): void {
+    if (fault !== null) throw this.#unusable(fault);
+  }
+
+  #unusable(reason: string): MillraceError {
+    return new MillraceError("authority_unusable", { folder: this.path, reason });
   }
 }
