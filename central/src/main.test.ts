@@ -265,6 +265,25 @@ test("a gateway is enrolled while central runs: by a password, and by a certific
     expect(issued.checkIssued(authority) && issued.verify(authority.publicKey)).toBe(true);
 }, 300_000);
 
+test("a renewed certificate of central keeps the hosts of the one before, unless told otherwise, and says which they are", async () => {
+  const { folder, config } = await configure();
+  const certify = (...args: string[]) => run("certificate", ...args, "--config", config);
+  const names = () =>
+    new X509Certificate(readFileSync(join(folder, "identities", "central.crt"))).subjectAltName;
+  expect(await certify()).toMatchObject({ code: 2, err: expect.stringContaining("HOST is missing") });
+  const made = await certify("Central.example", "::1", "central.example");
+  expect(made.out).toMatch(/^wrote .*central\.crt for central\.example, ::1\n/);
+  const renewed = await certify("other.example", "0:0::1", "--renew");
+  expect(renewed.out).toMatch(/^wrote .*central\.crt for central\.example, ::1, other\.example\n/);
+  expect(await certify("--renew")).toMatchObject({ code: 0, err: "" });
+  expect(names()).toBe("DNS:central.example, IP Address:0:0:0:0:0:0:0:1, DNS:other.example");
+  expect(await certify("other.example", "--renew", "--only")).toMatchObject({ code: 0, err: "" });
+  expect(names()).toBe("DNS:other.example");
+  writeFileSync(join(folder, "identities", "central.crt"), "junk");
+  const unread = await certify("--renew");
+  expect([unread.code, unread.err]).toEqual([2, expect.stringContaining("name all of them, with --only")]);
+}, 300_000);
+
 test("an authority that cannot sign is a plain error; one that ends soon says so, and passwords need none of its key", async () => {
   const { folder, config } = await configure();
   await run("certificate", "localhost", "--config", config);
