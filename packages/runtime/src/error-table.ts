@@ -128,7 +128,7 @@ export const ERROR_TABLE = {
     wayOut:
       "put authority.crt there and, to sign, the authority.key that belongs to it: PEM, RSA or an elliptic curve, without a passphrase (`openssl pkey -in KEY -out authority.key` takes it off); docs/operations.md says how to change to another authority",
     meaning:
-      "`enroll` and `certificate` sign with the authority in the folder of identities. One of its two files is missing, damaged or encrypted, is not of the other, or has expired; nothing was signed.",
+      "The authority in the folder of identities, which `enroll` and `certificate` sign with: one of its two files is missing, damaged or encrypted, is not of the other, or has expired; nothing was signed.",
   },
   store_unwritable: {
     domain: "external",
