@@ -83,6 +83,7 @@ export class CentralMetrics {
     for (const { name: window } of central.pipeline().windows)
       for (const reason of LATE_REASONS) late.follow(0, { window, reason });
     for (const { window, reason, readings } of central.lateCounts) late.follow(readings, { window, reason });
+    this.#refreshTooLate(central, options.records);
     this.#refreshAgents(central.agents(), options.nowMs);
     const windows = { provisional: 0, complete: 0, final: 0 };
     for (const window of central.recentWindows()) windows[window.state] += 1;
@@ -102,6 +103,21 @@ export class CentralMetrics {
     this.#metrics.counter("millrace_central_cleared_keys_total").follow(central.counts.clearedKeys, {});
     this.#metrics.gauge("millrace_central_unreadable_values").set(central.counts.unreadable, {});
     this.#metrics.gauge("millrace_central_stream_clients").set(options.streamClients, {});
+  }
+
+  /** From 0 on: a rate sees the first. */
+  #refreshTooLate(central: Pick<Central, "ledger" | "pipeline">, records: readonly RecordStreamView[]): void {
+    const tooLate = this.#metrics.counter("millrace_central_metric_too_late_total");
+    for (const { name: metric, records: source } of central.pipeline().metrics)
+      tooLate.follow(0, { stream: source?.stream ?? "", metric });
+    for (const { stream, totals } of records)
+      for (const [metric, count] of Object.entries(totals.tooLateByMetric))
+        tooLate.follow(count, { stream, metric });
+    const ofReadings = new Map<string, number>();
+    for (const { tooLateByMetric } of central.ledger().values())
+      for (const [metric, count] of Object.entries(tooLateByMetric))
+        ofReadings.set(metric, (ofReadings.get(metric) ?? 0) + count);
+    for (const [metric, count] of ofReadings) tooLate.follow(count, { stream: "", metric });
   }
 
   /** One that was retired is gone from here, too. */
@@ -233,6 +249,7 @@ function recordsByOutcome({
   duplicates,
   noEffect,
   rejected,
+  tooLateByMetric: _,
   ...totals
 }: RecordTotals): Record<string, number> {
   const reasons = Object.entries(rejected).map(([reason, count]) => [`rejected.${reason}`, count]);

@@ -148,9 +148,9 @@ test("a batch that was acknowledged is in the API, and still is after a restart"
   expect(await (await fetch(`${url}/api/v1/windows?window=t_1s&site=alpha`)).json()).toMatchObject({
     windows: [{ startMs: timeMs, values: { count: 1, mean: 21.5 }, group: { site: "alpha" } }],
   });
-  expect(await (await fetch(`${url}/metrics`)).text()).toContain(
-    'millrace_central_readings_total{agent="alpha-1",outcome="merged"} 1',
-  );
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toContain('millrace_central_readings_total{agent="alpha-1",outcome="merged"} 1');
+  expect(metrics).toContain('millrace_central_metric_too_late_total{stream="",metric="t"} 0');
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
   for (const [path, operations] of Object.entries(OPENAPI.paths)) {
     if (operations["get"] === undefined || path.includes("{") || path === "/api/v1/stream") continue;

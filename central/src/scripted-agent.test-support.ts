@@ -113,12 +113,13 @@ export class ScriptedAgent {
       value?: number;
       frontier?: Partial<Frontier>;
       labels?: Labels;
+      metric?: string;
       paneMs?: number;
       unread?: PaneRows["unread"];
     } = {},
   ): void {
     const layout = options.paneMs === undefined ? LAYOUT : paneLayout(options.paneMs, LAYOUT.names);
-    const table = new PaneTable("t", layout, { rowsMax: 10 });
+    const table = new PaneTable(options.metric ?? "t", layout, { rowsMax: 10 });
     table.add(0, timeMs, options.value ?? sequence);
     const section = table.take(() => options.labels ?? { site: this.site, machine: "m" });
     const body = encodePaneBatch({

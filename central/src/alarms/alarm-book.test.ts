@@ -62,6 +62,28 @@ test("when a store is replaced its active alarms are closed, and the new store's
   expect(next.get("a", "1")).toMatchObject({ isActive: true, step: 7 });
 });
 
+test("an alarm of one metric stands beside that of all that comes of its agent, and over a start", () => {
+  const book = new AlarmBook();
+  const loss = {
+    agent: "a",
+    site: "alpha",
+    kind: "data_loss",
+    message: "lost",
+    value: 1,
+    nowMs: 2_000,
+  } as const;
+  book.raise(loss);
+  for (const metric of ["t", "u"]) book.raise({ ...loss, metric });
+  book.closeOtherStores({ agent: "a", storeId: "s2", nowMs: 4_000 });
+  const next = restored(book);
+  const raised = ["", "t", "u", "v"].map((metric) => next.isRaised("a", "data_loss", metric));
+  expect(raised).toEqual([true, true, true, false]);
+  expect(next.raised().map(({ metric }) => metric)).toEqual(["", "t", "u"]);
+  expect(next.raisedOfMetricsCount).toBe(2);
+  next.clear({ ...loss, metric: "t" });
+  expect(next.raised().map(({ metric }) => metric)).toEqual(["", "u"]);
+});
+
 test("an alarm stored before stores were told apart takes the next step, and is closed when the store is replaced", () => {
   const book = new AlarmBook();
   book.restore({ ...HOT, agent: "a", site: "alpha", receivedAtMs: 1 });

@@ -38,6 +38,8 @@ export interface SystemAlarmOptions {
   readonly agent: string;
   readonly site: string;
   readonly kind: SystemAlarm;
+  /** Absent where it is of all that comes of the agent. */
+  readonly metric?: string | undefined;
   readonly message: string;
   readonly value: number;
   readonly nowMs: number;
@@ -47,6 +49,7 @@ export interface SystemAlarmOptions {
 export interface RaisedAlarm {
   readonly agent: string;
   readonly kind: SystemAlarm;
+  readonly metric: string;
   readonly message: string;
   readonly timeMs: number;
 }
@@ -105,7 +108,7 @@ export class AlarmBook {
   readonly #origins = new Map<string, AlarmOrigin>();
   readonly #dirty = new Map<string, AlarmRecord | { agent: string; id: string; isForgotten: true }>();
   /** Central's own alarms that may be active: looked through at each tick instead of all. */
-  readonly #raised = new Map<string, { agent: string; kind: SystemAlarm }>();
+  readonly #raised = new Map<string, { agent: string; kind: SystemAlarm; metric: string }>();
   #droppedCount = 0;
 
   restore(record: AlarmRecord): void {
@@ -114,8 +117,9 @@ export class AlarmBook {
     this.#set(key, view);
     this.#durable.set(key, view);
     if (origin !== undefined) this.#origins.set(key, origin);
-    const kind = SYSTEM_ALARMS.find((name) => systemId(name) === view.id);
-    if (kind !== undefined && view.isActive) this.#raised.set(key, { agent: view.agent, kind });
+    const { agent, metric } = view;
+    const kind = SYSTEM_ALARMS.find((name) => systemId(name, metric) === view.id);
+    if (kind !== undefined && view.isActive) this.#raised.set(key, { agent, kind, metric });
   }
 
   /** Alarms forgotten because the book was full. */
@@ -158,7 +162,7 @@ export class AlarmBook {
   }): void {
     const { agent, storeId, nowMs } = options;
     for (const [key, view] of this.#alarms) {
-      if (view.agent !== agent || !(view.isActive || view.isLatched) || isSystemId(view.id)) continue;
+      if (view.agent !== agent || !(view.isActive || view.isLatched) || isSystem(view)) continue;
       if (this.#origins.get(key)?.storeId === storeId) continue;
       const closed: AlarmView = {
         ...view,
@@ -176,8 +180,7 @@ export class AlarmBook {
   }
 
   raise(options: SystemAlarmOptions): void {
-    const id = systemId(options.kind);
-    const known = this.get(options.agent, id);
+    const known = this.get(options.agent, systemId(options.kind, options.metric));
     this.#system(options, {
       isActive: true,
       activeAtMs: known?.isActive === true ? known.activeAtMs : options.nowMs,
@@ -185,23 +188,23 @@ export class AlarmBook {
   }
 
   clear(options: SystemAlarmOptions): void {
-    const known = this.get(options.agent, systemId(options.kind));
+    const known = this.get(options.agent, systemId(options.kind, options.metric));
     if (known?.isActive !== true) return;
     this.#system(options, { isActive: false, activeAtMs: known.activeAtMs });
   }
 
-  isRaised(agent: string, kind: SystemAlarm): boolean {
+  isRaised(agent: string, kind: SystemAlarm, metric?: string): boolean {
     // Asked with every batch, and mostly none is.
-    return this.#raised.size > 0 && this.get(agent, systemId(kind))?.isActive === true;
+    return this.#raised.size > 0 && this.get(agent, systemId(kind, metric))?.isActive === true;
   }
 
   /** Central's own alarms that are active. */
   raised(): RaisedAlarm[] {
     const raised: RaisedAlarm[] = [];
-    for (const { agent, kind } of this.#raised.values()) {
-      const alarm = this.get(agent, systemId(kind));
+    for (const { agent, kind, metric } of this.#raised.values()) {
+      const alarm = this.get(agent, systemId(kind, metric));
       if (alarm?.isActive === true)
-        raised.push({ agent, kind, message: alarm.message, timeMs: alarm.timeMs });
+        raised.push({ agent, kind, metric, message: alarm.message, timeMs: alarm.timeMs });
     }
     return raised;
   }
@@ -231,14 +234,21 @@ export class AlarmBook {
     this.#inCommit = [];
   }
 
+  /** Of those of one metric, how many are active. */
+  get raisedOfMetricsCount(): number {
+    let count = 0;
+    for (const { metric } of this.#raised.values()) if (metric !== "") count += 1;
+    return count;
+  }
+
   #system(options: SystemAlarmOptions, state: { isActive: boolean; activeAtMs: number }): void {
-    const { agent, site, kind, message, value, nowMs } = options;
-    const id = systemId(kind);
+    const { agent, site, kind, metric = "", message, value, nowMs } = options;
+    const id = systemId(kind, metric);
     const event: AlarmEvent = {
       id,
       step: (this.get(agent, id)?.step ?? 0) + 1,
       rule: kind,
-      metric: "",
+      metric,
       labels: agent === "" ? {} : { site, agent },
       severity: SYSTEM_SEVERITY[kind],
       isActive: state.isActive,
@@ -254,7 +264,7 @@ export class AlarmBook {
       message,
     };
     this.take(event, { agent, site, storeId: "", epoch: 0, nowMs });
-    if (state.isActive) this.#raised.set(bookKey(agent, id), { agent, kind });
+    if (state.isActive) this.#raised.set(bookKey(agent, id), { agent, kind, metric });
     else this.#raised.delete(bookKey(agent, id));
   }
 
@@ -306,12 +316,12 @@ function isLater(origin: AlarmOrigin, known: AlarmOrigin | undefined, knownStep:
   return origin.epoch === known.epoch ? origin.agentStep > known.agentStep : origin.epoch > known.epoch;
 }
 
-function isSystemId(id: string): boolean {
-  return SYSTEM_ALARMS.some((kind) => systemId(kind) === id);
+function isSystem({ id, metric }: AlarmView): boolean {
+  return SYSTEM_ALARMS.some((kind) => systemId(kind, metric) === id);
 }
 
-function systemId(kind: SystemAlarm): string {
-  return `central:${kind}`;
+function systemId(kind: SystemAlarm, metric = ""): string {
+  return metric === "" ? `central:${kind}` : `central:${kind}:${metric}`;
 }
 
 function bookKey(agent: string, id: string): string {

@@ -1,5 +1,5 @@
 import type { Clock, Logger } from "@millrace/runtime";
-import type { SystemAlarm } from "./alarm-book.ts";
+import type { SystemAlarm, SystemAlarmOptions } from "./alarm-book.ts";
 import type { CentralState } from "../state/central-state.ts";
 import type { MessageApplier, Moment } from "../commit/message-applier.ts";
 import type { WindowRuleCounts } from "../window-rules/window-rules.ts";
@@ -21,6 +21,8 @@ const SYSTEM_ALARM_SHOWN_MS: Partial<Record<SystemAlarm, number>> = {
 const SLOW_COMMIT_MS_MAX = 10_000;
 /** A connection that says nothing for so long, not even a heartbeat, is half open and is closed. */
 const SESSION_SILENT_MS_MAX = 30_000;
+
+type ClearedAlarm = Pick<SystemAlarmOptions, "agent" | "kind" | "metric">;
 
 export interface CentralWatchesOptions {
   readonly state: Pick<CentralState, "agents" | "alarms" | "records" | "trustedTime">;
@@ -94,7 +96,7 @@ export class CentralWatches {
       const isApart = Math.abs(aheadMs) > (isRaised ? CLOCK_TOLERANCE_MS / 2 : CLOCK_TOLERANCE_MS);
       if (isApart === isRaised) continue;
       if (isRaised) {
-        this.#clearAlarm("clock_disagrees", agent, "the clocks agree again");
+        this.#clearAlarm({ agent, kind: "clock_disagrees" }, "the clocks agree again");
         continue;
       }
       const by = `${Math.round(Math.abs(aheadMs) / 1_000)} s`;
@@ -135,16 +137,17 @@ export class CentralWatches {
     for (const alarm of this.#options.state.alarms.raised()) {
       const shownMs = SYSTEM_ALARM_SHOWN_MS[alarm.kind];
       if (shownMs !== undefined && nowMs - alarm.timeMs > shownMs)
-        this.#clearAlarm(alarm.kind, alarm.agent, `${alarm.message}; it has not happened again`);
+        this.#clearAlarm(alarm, `${alarm.message}; it has not happened again`);
     }
   }
 
-  #clearAlarm(kind: SystemAlarm, agent: string, message: string): void {
+  #clearAlarm({ agent, kind, metric }: ClearedAlarm, message: string): void {
     const { agents, alarms } = this.#options.state;
     alarms.clear({
       agent,
       site: agents.siteOf(agent),
       kind,
+      metric,
       message,
       value: 0,
       nowMs: this.#options.clock.nowMs(),

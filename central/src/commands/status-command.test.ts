@@ -9,6 +9,7 @@ import {
   pipelineText,
   reasonIn,
   sinkText,
+  tooLateText,
 } from "./status-command.ts";
 
 test("what is in maintenance stands with its agent, its times and who said so; nothing where nothing is", () => {
@@ -40,6 +41,15 @@ test("an agent with another pipeline than central's is named, and its readings o
     "\n40000 readings of agent b are in no window: central's pipeline has none for their metric; agent b runs pipeline two, central's file is one\n",
   );
   expect(pipelineText(agents, {}, null)).toBe("");
+});
+
+test("metrics of which some is in no window stand by name under the ledgers", () => {
+  expect(tooLateText({ a: { tooLateByMetric: {} } }, [])).toBe("");
+  const orders = { stream: "orders", totals: { tooLateByMetric: { failed: 800 } } };
+  expect(tooLateText({ a: { tooLateByMetric: { t: 1 } } }, [orders])).toBe(
+    "\n1 value of metric t of agent a came too late for all its windows\n" +
+      "\n800 values of metric failed of records orders came too late for all its windows\n",
+  );
 });
 
 test("that central's store was damaged stands under the ledger, which counts on; nothing where it never was", () => {

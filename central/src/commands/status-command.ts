@@ -9,6 +9,7 @@ import type { LedgerTotals } from "../ledger/central-ledger.ts";
 import { pipelineVersion } from "../requests/pipeline-version.ts";
 import { completeToMs } from "../records/complete-to-ms.ts";
 import type { RecordStreamView } from "../records/record-stream-view.ts";
+import type { RecordTotals } from "../records/record-totals.ts";
 import type { SinkView } from "../sinks/sink-view.ts";
 import { ApiClient } from "./api-client.ts";
 import { CONFIG_FLAG, JSON_FLAG } from "./config-flag.ts";
@@ -86,6 +87,7 @@ export const STATUS_COMMAND: Command = {
     output.out(maintenanceText(agents));
     for (const sink of sinks) output.out(sinkText(sink));
     if (streams.length > 0) output.out(`\n${recordTable(streams)}`);
+    output.out(tooLateText(ledger.agents, streams));
     output.out(alarms.length === 0 ? "\nno active alarms\n" : `\n${activeCount(alarms)}\n`);
     output.out(
       formatTable(
@@ -122,6 +124,25 @@ export function logLossText({ logLost }: Pick<LedgerSum, "logLost">): string {
   if (logLost === undefined) return "";
   const { records, untilMs, lastAtMs } = logLost;
   return `\n${records} records of the log were gone before they were read, found ${time(lastAtMs)}: windows that begin before ${time(untilMs)} may lack some, and nothing above counts them\n`;
+}
+
+/** Metrics of which some came too late for all their windows, whatever other metrics' windows made of the same records. */
+export function tooLateText(
+  agents: Readonly<Record<string, Pick<LedgerTotals, "tooLateByMetric">>>,
+  streams: readonly { readonly stream: string; readonly totals: Pick<RecordTotals, "tooLateByMetric"> }[],
+): string {
+  const of = [
+    ...Object.entries(agents).map(([agent, totals]) => ({ source: `agent ${agent}`, ...totals })),
+    ...streams.map(({ stream, totals }) => ({ source: `records ${stream}`, ...totals })),
+  ];
+  return of
+    .flatMap(({ source, tooLateByMetric }) =>
+      Object.entries(tooLateByMetric).map(
+        ([metric, values]) =>
+          `\n${count(values, "value")} of metric ${metric} of ${source} came too late for all its windows\n`,
+      ),
+    )
+    .join("");
 }
 
 /** How a sink is doing. */

@@ -9,6 +9,13 @@ import { hotAlarm } from "../alarms/hot-alarm.test-support.ts";
 
 const START_MS = 1_700_000_000_000;
 const LATENESS_MS = 60_000;
+const METRIC = {
+  unit: "°C",
+  accumulate: ["mean"],
+  isLive: true,
+  paneMs: 1_000,
+  source: { kind: "host", sensor: "cpu" },
+} as const;
 
 async function start(): Promise<{ time: SimulatedTime; central: Central }> {
   const time = new SimulatedTime(START_MS);
@@ -21,12 +28,14 @@ async function start(): Promise<{ time: SimulatedTime; central: Central }> {
     offsetMs: 0,
     by: ["site"],
   };
-  const source = { kind: "host", sensor: "cpu" } as const;
   const central = new Central({
     agents: [{ id: "alpha-1", site: "alpha" }],
     pipeline: {
-      metrics: [{ name: "t", unit: "°C", accumulate: ["mean"], isLive: true, paneMs: 1_000, source }],
-      windows: [{ ...window, latenessMs: LATENESS_MS }],
+      metrics: ["t", "u"].map((name) => ({ ...METRIC, name })),
+      windows: [
+        { ...window, latenessMs: LATENESS_MS },
+        { ...window, name: "u_1s", metric: "u", latenessMs: 10 * LATENESS_MS },
+      ],
     },
     graceMs: 2_000,
     retainMs: 86_400_000,
@@ -97,4 +106,24 @@ test("an agent all of whose readings are too late, as where old data is played a
   expect(over).toMatchObject([{ isActive: false }]);
   // What it was is not forgotten with it.
   expect(over[0].message).toMatch(/lengthen late\.allowed.*; it has not happened again$/);
+});
+
+test("a metric of which all is too late is counted and alarmed once, though the agent's others are in windows", async () => {
+  const { time, central } = await start();
+  const agent = new ScriptedAgent(central, () => time.nowMs);
+  agent.hello();
+  await time.run(10);
+  const late = START_MS - 2 * LATENESS_MS;
+  for (let sequence = 1; sequence <= 300; sequence++)
+    agent.panes(sequence, late, { metric: sequence % 2 === 0 ? "t" : "u" });
+  await time.run(10);
+  const told = () => central.alarms().filter(({ rule }) => rule === "data_loss");
+  expect(told()).toMatchObject([{ agent: "alpha-1", metric: "t", isActive: true, value: 100, step: 1 }]);
+  expect(told()[0].message).toMatch(/^all that comes of metric t of alpha-1 is too late/);
+  expect(central.ledger().get("alpha-1")).toMatchObject({
+    received: 300,
+    merged: 150,
+    tooLate: 150,
+    tooLateByMetric: { t: 150 },
+  });
 });

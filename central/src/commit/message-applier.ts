@@ -4,6 +4,7 @@ import { encodeMessage, WIRE_VERSIONS_READ } from "@millrace/wire";
 import type { EvidencePart, Heartbeat, Hello, SealedBatch } from "@millrace/wire";
 import type { LogEntry } from "../log/uplink-log.ts";
 import type { SystemAlarm } from "../alarms/alarm-book.ts";
+import { noteLateMetric } from "../ledger/note-late-metric.ts";
 import { NOBODY } from "../ledger/central-ledger.ts";
 import type { RejectReason } from "../ledger/central-ledger.ts";
 import type { CentralState } from "../state/central-state.ts";
@@ -400,6 +401,7 @@ export class MessageApplier {
     const partlyRead = rows.unread === undefined ? 0 : received;
     ledger.add(agent, { received, merged, tooLate, unwindowed, future, foreignSite, partlyRead });
     if (tooLateFromMs !== null) {
+      ledger.tooLateOf(agent, rows.metric, tooLate);
       const detail = `${tooLate} readings of metric ${rows.metric}, from the pane at ${tooLateFromMs} ms on, came after the lateness of every window`;
       this.#note(entry, "too_late", detail);
     }
@@ -407,6 +409,8 @@ export class MessageApplier {
       tooLateFromMs === null ? null : engine.keptToMsOf({ metric: rows.metric }, tooLateFromMs);
     const run = this.#state.lateRuns.note(agent, { taken: merged, tooLate, keptToMs }, moment.monotonicMs);
     if (run !== null) this.#raiseRefused(agent, { message: run.message, readings: run.count, moment });
+    const { metric } = rows;
+    noteLateMetric(this.#state, { ...outcome, source: agent, site, metric, isOfAll: run !== null }, moment);
     if (future > 0) {
       const detail = `${future} readings of metric ${rows.metric} are in panes more than ${FUTURE_MS_MAX} ms ahead of the clock`;
       this.#note(entry, "future", detail);

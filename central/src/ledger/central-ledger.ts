@@ -26,6 +26,8 @@ export interface LedgerTotals {
   readonly merged: number;
   /** After the window's lateness. */
   readonly tooLate: number;
+  /** The same by metric; of what came since central counts it so. */
+  readonly tooLateByMetric: Readonly<Record<string, number>>;
   /** Of a metric that no window uses, or with a pane size that no window's does. */
   readonly unwindowed: number;
   /** In batches whose checksum is right and whose body cannot be read. */
@@ -58,12 +60,13 @@ export interface LedgerTotals {
 }
 
 type Totals = { -readonly [Name in keyof LedgerTotals]: LedgerTotals[Name] };
-type Counter = Exclude<keyof LedgerTotals, "rejected">;
+type Counter = Exclude<keyof LedgerTotals, "rejected" | "tooLateByMetric">;
 
 const ZERO: LedgerTotals = {
   received: 0,
   merged: 0,
   tooLate: 0,
+  tooLateByMetric: {},
   unwindowed: 0,
   unreadable: 0,
   future: 0,
@@ -84,7 +87,7 @@ const ZERO: LedgerTotals = {
   rejected: {},
 };
 
-const { rejected: _, ...COUNTS } = ZERO;
+const { rejected: _, tooLateByMetric: __, ...COUNTS } = ZERO;
 
 function isCounter(name: string): name is Counter {
   return name in COUNTS;
@@ -119,6 +122,13 @@ export class CentralLedger {
     const sums = this.#toAddTo(agent);
     // Of twenty some few are told.
     for (const counter in counts) if (isCounter(counter)) sums[counter] += counts[counter] ?? 0;
+  }
+
+  /** Readings of a metric that `add` counts as too late. */
+  tooLateOf(agent: string, metric: string, count: number): void {
+    const sums = this.#toAddTo(agent);
+    const before = sums.tooLateByMetric;
+    sums.tooLateByMetric = { ...before, [metric]: (before[metric] ?? 0) + count };
   }
 
   reject(agent: string, reason: RejectReason): void {

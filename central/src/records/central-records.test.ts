@@ -408,6 +408,65 @@ test("a partition all of whose records are too late is alarmed, with what to set
   expect(alarms[0].message).toContain("lengthen late.allowed");
 });
 
+/** The windows of `failed` are final long before those of `amount`. */
+const UNEQUAL = {
+  metrics: [AMOUNT, FAILED],
+  windows: [WINDOWS[0], { ...WINDOWS[1], latenessMs: 10_000 }],
+};
+
+test("a metric all of whose windows are final is counted and alarmed, though another's still take each record", async () => {
+  const store = new CrashingStore();
+  const first = await start(store, { pipeline: UNEQUAL });
+  void first.central.offerRecords("orders", posted([order(0, NOW)]));
+  await first.time.run(90_000);
+  const late = (from: number) =>
+    posted(Array.from({ length: 150 }, (_, at) => order(from + at, NOW - 300_000 - (at % 3) * 60_000)));
+  const outcome = first.central.offerRecords("orders", late(1));
+  await first.time.run(300);
+  expect(await outcome).toMatchObject({ taken: 150, tooLate: 0 });
+  const totals = (central: Central) => central.recordStreams()[0].totals;
+  expect(totals(first.central)).toMatchObject({
+    received: 151,
+    aggregated: 151,
+    tooLate: 0,
+    tooLateByMetric: { failed: 150 },
+  });
+  const alarms = (central: Central) => central.alarms().filter(({ rule }) => rule === "data_loss");
+  expect(alarms(first.central)).toMatchObject([
+    { agent: "orders", metric: "failed", isActive: true, step: 1, value: 150 },
+  ]);
+  expect(alarms(first.central)[0].message).toMatch(
+    /^all that comes of metric failed of orders is too late: .* lengthen late\.allowed/,
+  );
+  await first.central.close();
+  const { central, time } = await start(store, { time: first.time, pipeline: UNEQUAL });
+  void central.offerRecords("orders", late(1_000));
+  await time.run(300);
+  expect(totals(central).tooLateByMetric).toEqual({ failed: 300 });
+  expect(alarms(central)).toMatchObject([{ agent: "orders", metric: "failed", isActive: true, step: 1 }]);
+  await time.run(601_000);
+  expect(alarms(central)).toMatchObject([{ metric: "failed", isActive: false }]);
+});
+
+test("what is too late for all metrics of a stream is counted for each, and told of once", async () => {
+  const records = [{ ...ORDERS, dedupeHorizonMs: 86_400_000 }];
+  const { central, time } = await start(undefined, { records, pipeline: UNEQUAL });
+  void central.offerRecords("orders", posted([order(0, NOW)]));
+  await time.run(90_000);
+  const late = NOW - 3 * 3_600_000;
+  const some = Array.from({ length: 150 }, (_, at) => order(1 + at, late));
+  // A value that is optional may be absent.
+  some.push(bytesOf({ id: 999, t: late, region: "x", amount: 1 }));
+  void central.offerRecords("orders", posted(some));
+  await time.run(300);
+  expect(central.recordStreams()[0].totals).toMatchObject({
+    tooLate: 151,
+    tooLateByMetric: { amount: 151, failed: 150 },
+  });
+  const alarms = central.alarms().filter(({ rule }) => rule === "data_loss");
+  expect(alarms).toMatchObject([{ agent: "orders/0", metric: "" }]);
+});
+
 test("a stream all of whose records are set aside is alarmed", async () => {
   const { central, time } = await start();
   void central.offerRecords("orders", posted([order(0, NOW)]));

@@ -2,6 +2,8 @@ import type { Store } from "@millrace/queue";
 import { ownSource } from "../alarms/alarm-book.ts";
 import type { CentralState } from "../state/central-state.ts";
 import { loadEngineKeys } from "../store/engine-entries.ts";
+import { noteLateMetric } from "../ledger/note-late-metric.ts";
+import type { LateMetric } from "../ledger/note-late-metric.ts";
 import type { RecordBatch, RecordOutcome } from "./record-batch.ts";
 import type { TakenBatch } from "./record-inbox.ts";
 import { partitionName } from "./record-streams.ts";
@@ -41,6 +43,8 @@ export class RecordApplier {
     const moment = { nowMs: Math.max(nowMs, trustedTime.earliestMs(monotonicMs)), monotonicMs };
     const answers: (() => void)[] = [];
     const touched = new Set<RecordStage>();
+    /** Of which something was taken. */
+    const taking = new Set<RecordStage>();
     for (const { stream, batch, resolve, reject } of waiting) {
       const stage = records.get(stream);
       if (stage === undefined) {
@@ -55,6 +59,7 @@ export class RecordApplier {
         takes: engine.takerOf(stream),
       });
       touched.add(stage);
+      if (outcome.taken > 0) taking.add(stage);
       if (stage.futureInRow >= FUTURE_IN_ROW_MIN)
         this.#alarmFuture(partitionName(stream, batch.partition), stage.futureInRow, moment);
       const keptToMs = outcome.tooLate > 0 ? engine.keptToMsOf({ stream }, stage.latestLateMs) : null;
@@ -74,7 +79,7 @@ export class RecordApplier {
     for (const stage of records.all())
       if (await stage.tidy(this.#store, engine.finalToMsOf(stage.stream))) touched.add(stage);
     for (const stage of touched) {
-      await this.#applyRows(stage, moment);
+      await this.#applyRows(stage, { isOfAll: !taking.has(stage) }, moment);
       await this.#applyRules(stage, moment);
       this.#quarantine(stage, moment);
       trustedTime.recordsSaid(stage.clock.leadMs);
@@ -146,12 +151,22 @@ export class RecordApplier {
     this.#state.alarms.raise({ agent: partition, site: "", kind: "data_loss", message, value: lost, nowMs });
   }
 
-  async #applyRows(stage: RecordStage, { nowMs, monotonicMs }: RecordMoment): Promise<void> {
+  async #applyRows(
+    stage: RecordStage,
+    { isOfAll }: Pick<LateMetric, "isOfAll">,
+    moment: RecordMoment,
+  ): Promise<void> {
     const { engine, late } = this.#state;
+    const { stream: source } = stage;
+    const { nowMs, monotonicMs } = moment;
     const comeToMs = Math.floor(stage.clock.latestMs(monotonicMs) ?? Infinity) + 1;
     for (const rows of stage.takeRows()) {
       await loadEngineKeys(this.#store, engine, engine.needs(rows));
-      late.note(stage.stream, engine.apply(rows, nowMs, comeToMs).late, nowMs);
+      const outcome = engine.apply(rows, nowMs, comeToMs);
+      late.note(source, outcome.late, nowMs);
+      const { metric } = rows;
+      if (outcome.tooLate > 0) stage.tooLateOf(metric, outcome.tooLate);
+      noteLateMetric(this.#state, { ...outcome, source, site: "", metric, isOfAll }, moment);
     }
     for (const rows of stage.takeRetractions()) {
       await loadEngineKeys(this.#store, engine, engine.needs(rows));

@@ -12,7 +12,9 @@ export interface RefusedRecord {
   readonly bytes: Uint8Array;
 }
 
-type Counts = Omit<RecordTotals, "rejected">;
+type Counts = Omit<RecordTotals, "rejected" | "tooLateByMetric">;
+
+type Writable = { -readonly [Name in keyof RecordTotals]: RecordTotals[Name] };
 
 /** What became of a stream's records, and those that the quarantine is to be shown. */
 export class RecordLedger {
@@ -28,9 +30,16 @@ export class RecordLedger {
   }
 
   add(counts: Partial<Counts>): void {
-    const totals: { -readonly [Name in keyof RecordTotals]: RecordTotals[Name] } = { ...this.#totals };
+    const totals: Writable = { ...this.#totals };
     for (const name of COUNTERS) totals[name] += counts[name] ?? 0;
     this.#totals = totals;
+  }
+
+  /** Values of a metric that are in no window of it. */
+  tooLateOf(metric: string, count: number): void {
+    const before = this.#totals.tooLateByMetric;
+    const tooLateByMetric = { ...before, [metric]: (before[metric] ?? 0) + count };
+    this.#totals = { ...this.#totals, tooLateByMetric };
   }
 
   /** One that is rejected: counted here, too. */
@@ -71,7 +80,7 @@ export class RecordLedger {
   }
 }
 
-const { rejected: _, ...COUNTS } = NO_RECORDS;
+const { rejected: _, tooLateByMetric: __, ...COUNTS } = NO_RECORDS;
 const COUNTERS = Object.keys(COUNTS).filter((name): name is keyof Counts => name in COUNTS);
 
 function rejectedOf({ rejected }: RecordTotals): number {

@@ -371,6 +371,12 @@ export class RecordStage {
     return all;
   }
 
+  /** Of the rows that were taken no window of their metric took so many. */
+  tooLateOf(metric: string, count: number): void {
+    this.#ledger.tooLateOf(metric, count);
+    this.#isDirty = true;
+  }
+
   /** What is to be taken out of the panes again, once what they have gained is in them. */
   takeRetractions(): PaneRows[] {
     const rows = this.#follower?.takeRetracted() ?? [];
@@ -524,6 +530,7 @@ export class RecordStage {
       counts[fate] += 1;
       if (fate !== "setAside" && fate !== "tooLate") continue;
       if (fate === "tooLate" && timeMs !== null) this.latestLateMs = Math.max(this.latestLateMs, timeMs);
+      if (fate === "tooLate") this.#metricsTooLate(Object.keys(read.contribution?.measures ?? {}));
       const reason = fate === "tooLate" ? "too_late" : "set_aside";
       const detail =
         fate === "tooLate" && timeMs !== null
@@ -534,6 +541,12 @@ export class RecordStage {
     this.anewCount = follower.takeAnewCount();
     const { aggregated, ...rest } = counts;
     this.#ledger.add({ ...rest, [this.#taken]: aggregated, altered: this.anewCount });
+  }
+
+  /** A record whose values are in no panes, so that no window can tell of them. */
+  #metricsTooLate(metrics: readonly string[]): void {
+    for (const metric of metrics)
+      if (this.#tables[this.#measures.indexOf(metric)] !== null) this.#ledger.tooLateOf(metric, 1);
   }
 
   /** Counts the rows of a block, and adds those that are fresh to the panes. */
@@ -557,7 +570,12 @@ export class RecordStage {
           tooLate += 1;
           this.latestLateMs = Math.max(this.latestLateMs, columns.timeMs[row]);
           // Rules judge what comes in time, though its windows are kept.
-          if (isFinal) verdicts[row] = "undeduplicated";
+          if (isFinal) {
+            verdicts[row] = "undeduplicated";
+            this.#metricsTooLate(
+              this.#measures.filter((_, measure) => !Number.isNaN(columns.values[measure][row])),
+            );
+          }
           onLeftOut(row, "too_late");
         }
       } else if (verdict === "undeduplicated") {

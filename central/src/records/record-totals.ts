@@ -18,6 +18,11 @@ export interface RecordTotals {
   readonly setAside: number;
   /** Of a time of which no window takes anything any more: final, or kept since the pipeline was changed. */
   readonly tooLate: number;
+  /**
+   * By metric, beside `received`: values that no window of the metric takes any more, of records that are too late and of those that
+   * windows of other metrics took. Counted since central counts it so.
+   */
+  readonly tooLateByMetric: Readonly<Record<string, number>>;
   /** Of a table's changes: what says nothing of a row in a window, such as tombstones. */
   readonly noEffect: number;
   readonly rejected: Readonly<Partial<Record<RecordRefusalReason, number>>>;
@@ -35,6 +40,7 @@ export const NO_RECORDS: RecordTotals = {
   altered: 0,
   setAside: 0,
   tooLate: 0,
+  tooLateByMetric: {},
   noEffect: 0,
   rejected: {},
   retracted: 0,

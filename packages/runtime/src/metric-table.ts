@@ -228,6 +228,11 @@ export const METRIC_TABLE = {
     labels: ["agent", "outcome"],
     help: "Readings at central by ledger entry: received, merged, too_late, unwindowed, unreadable, future, foreign_site, skipped. The entries add up; partly_read are those received with an accumulator of a newer version beside, which is in no window.",
   },
+  millrace_central_metric_too_late_total: {
+    type: "counter",
+    labels: ["stream", "metric"],
+    help: "Values of a metric that came too late for all its windows, of readings (stream is empty) or of the records of a stream. Of records that windows of another metric took, too: the ledger's too_late counts those that none took.",
+  },
   millrace_central_late_readings_total: {
     type: "counter",
     labels: ["window", "reason"],

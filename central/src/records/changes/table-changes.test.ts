@@ -304,6 +304,7 @@ test("rows are kept until their windows are final; what changes after that is to
   expect(
     await table.post([changeEvent("u", 4, row(1, { amount: 9 })), changeEvent("d", 5, { id: 2 })]),
   ).toMatchObject({ tooLate: 1, noEffect: 1 });
+  expect(table.view.totals.tooLateByMetric).toEqual({ amount: 1, failed: 1 });
   expect(await table.results()).toMatchObject([
     { state: "final", values: { sum: 2 } },
     { state: "final", values: { sum: 2 } },
