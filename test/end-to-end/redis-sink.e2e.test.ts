@@ -290,6 +290,40 @@ test("what is past the retention goes from all three, by the index", async ({ sk
 });
 
 test.for([true, false])(
+  "an index that is gone, or lacks windows, while central runs is noticed, and they are all written again (counts: %s)",
+  async (hasCounts, { skip }) => {
+    const works = new Works();
+    const server = await RedisWorks.start(works);
+    if (server === undefined) return skip(SKIPPED);
+    const redis = server.client();
+    const { sink } = new Plant(works, { url: server.url });
+    const startMs = Date.now() - 60 * MINUTE_MS;
+    const values: Record<string, number> = hasCounts ? { count: 1 } : { sum: 1 };
+    const results = Array.from({ length: 20 }, (_, index) => windowOf({ startMs: startMs + index, values }));
+    const look = () => sink.prune(startMs);
+    await sink.open();
+    await sink.write(results);
+    expect(await look()).toEqual({ hasMore: false });
+    await redis.del("order_monitor:index");
+    await sink.write(results.slice(0, 2));
+    await expect(look()).rejects.toMatchObject({ code: "redis_emptied" });
+    expect(await sink.open()).toEqual({ holdsAll: false });
+    // One has ended too long ago meanwhile, and is not written again: that is not noticed for ever.
+    await sink.write(results.slice(0, 10));
+    expect(await look()).toEqual({ hasMore: false });
+    await sink.write(results.slice(0, 19));
+    for (let times = 0; times < 2; times += 1) expect(await look()).toEqual({ hasMore: false });
+    expect(await sink.open()).toEqual({ holdsAll: true });
+    expect(await redis.zcard("order_monitor:index")).toBe(19);
+    // What is pruned is no loss.
+    expect(await sink.prune(startMs + 10 + MINUTE_MS)).toEqual({ hasMore: false });
+    expect(await look()).toEqual({ hasMore: false });
+    await redis.zremrangebyrank("order_monitor:index", 0, 0);
+    await expect(look()).rejects.toMatchObject({ code: "redis_emptied" });
+  },
+);
+
+test.for([true, false])(
   "kill -9 of Redis in the middle of a stream of revisions (persistent: %s): it ends up with the truth",
   { timeout: 240_000 },
   async (isPersistent, { skip }) => {

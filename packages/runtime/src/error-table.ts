@@ -320,7 +320,8 @@ export const ERROR_TABLE = {
     message: "cannot go on writing to Redis {url}: what was written there is gone",
     wayOut:
       "nothing: central writes its windows again from its history; see that nobody flushes this database",
-    meaning: "Redis was emptied, or put back to an earlier state, while central wrote to it.",
+    meaning:
+      "Redis was emptied, or put back to an earlier state, while central wrote to it; or an index lost windows that are there.",
   },
   kafka_sink: {
     domain: "external",

@@ -47,13 +47,18 @@ if ARGV[5] == '' then redis.call('HDEL', KEYS[2], ARGV[3]) else redis.call('HSET
 return 1
 `;
 
-/** KEYS generation, counts, index; ARGV generation, ended before, at most, prefix of the windows' keys. How many were removed. */
+/**
+ * KEYS generation, counts, index; ARGV generation, ended before, at most, prefix of the windows' keys. How
+ * many were removed, how many the index had before, and how many more there are counts of.
+ */
 export const PRUNE_SCRIPT = `${FENCE}${IS_THERE}
+local indexed = redis.call('ZCARD', KEYS[3])
+local lacking = math.max(0, redis.call('HLEN', KEYS[2]) - indexed)
 local members = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '(' .. ARGV[2], 'LIMIT', 0, ARGV[3])
 for _, member in ipairs(members) do
   redis.call('UNLINK', ARGV[4] .. member)
   redis.call('HDEL', KEYS[2], member)
   redis.call('ZREM', KEYS[3], member)
 end
-return #members
+return {#members, indexed, lacking}
 `;

@@ -19,7 +19,7 @@ declare module "ioredis" {
   interface RedisCommander<Context> {
     millraceBegin(generationKey: string, generation: number): Result<number, Context>;
     millraceWrite(...keysAndValues: (string | number)[]): Result<number, Context>;
-    millracePrune(...keysAndValues: (string | number)[]): Result<number, Context>;
+    millracePrune(...keysAndValues: (string | number)[]): Result<[number, number, number], Context>;
   }
 }
 
@@ -40,6 +40,8 @@ export class RedisSink implements SinkTarget<WindowResult> {
   #redis: Redis | null = null;
   /** Of the server that holds what was written: another one, or one that was restarted, may lack some of it. */
   #runId: string | null = null;
+  /** By prefix, how many windows the index had when it was last pruned, and how many that are there it lacked. */
+  readonly #indexes = new Map<string, { readonly indexed: number; readonly lacking: number }>();
 
   constructor(options: RedisSinkOptions) {
     this.#options = options;
@@ -68,6 +70,7 @@ export class RedisSink implements SinkTarget<WindowResult> {
         const held = await redis.millraceBegin(`${prefix}:generation`, generation);
         if (held !== generation) holdsAll = false;
       }
+      if (!holdsAll && this.#runId !== null) this.#indexes.clear();
       this.#runId = runId;
       return { holdsAll };
     });
@@ -109,7 +112,7 @@ export class RedisSink implements SinkTarget<WindowResult> {
     return this.#asking(async () => {
       let hasMore = false;
       for (const prefix of this.#distinctPrefixes()) {
-        const removed = await this.#connected().millracePrune(
+        const [removed, indexed, lacking] = await this.#connected().millracePrune(
           `${prefix}:generation`,
           prefix,
           `${prefix}:index`,
@@ -119,9 +122,23 @@ export class RedisSink implements SinkTarget<WindowResult> {
           `${prefix}:`,
         );
         if (removed >= PRUNED_MAX) hasMore = true;
+        this.#lookAtIndex(prefix, { indexed, lacking, removed });
       }
       return { hasMore };
     });
+  }
+
+  /** Nobody else takes anything out of the index. What is not in it is never pruned, and not found by who reads by it. */
+  #lookAtIndex(
+    prefix: string,
+    { indexed, lacking, removed }: { readonly [Name in "indexed" | "lacking" | "removed"]: number },
+  ): void {
+    const before = this.#indexes.get(prefix) ?? { indexed: 0, lacking };
+    this.#indexes.set(prefix, { indexed: indexed - removed, lacking });
+    // What has expired since stays behind though all is written again: only what is lacking anew counts.
+    if (indexed >= before.indexed && lacking <= before.lacking) return;
+    this.#runId = null;
+    throw new MillraceError("redis_emptied", { url: this.#url });
   }
 
   close(): void {
