@@ -107,11 +107,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       ),
       parameter(
         "maxPoints",
-        `Without step: most points of a group, ${SERIES_POINTS_DEFAULT} if not given`,
+        `Without step, beside which it is refused: most points of a group, ${SERIES_POINTS_DEFAULT} if not given`,
         z.int().min(1).max(SERIES_POINTS_MAX),
       ),
       parameter("by", "The labels that it is grouped by, with commas; the fewest that will do if not given"),
-      parameter("values", "Names with commas, as windows have them; count, min, max, mean, sum if not given"),
+      parameter(
+        "values",
+        "Names with commas, as windows have them; of count, min, max, mean, sum what the metric keeps, if not given",
+      ),
       limit(SERIES_LIMIT_DEFAULT, SERIES_LIMIT_MAX),
       CURSOR,
     ],

@@ -13,6 +13,10 @@ test.each([
   ["1767312000000", NOW_MS],
   ["2026-01-02T00:00:00Z", NOW_MS],
   ["2026-01-02", NOW_MS],
+  ["2026-01-02T08:00:00+08:00", NOW_MS],
+  // A bare + of an address is a blank.
+  ["2026-01-02T08:00:00 08:00", NOW_MS],
+  ["2026-01-02 08:00:00.000 0800", NOW_MS],
   ["now", NOW_MS],
   ["-15m", NOW_MS - 900_000],
   ["now-15m", NOW_MS - 900_000],
@@ -37,6 +41,7 @@ test.each([
   "-1h30m",
   "now-15",
   "Now",
+  "2026-01-02T08:00:00 8",
   "-9e99d",
 ])("%s is none, and the answer says what is one", (text) => {
   expect(() => parseTime(text, "from", NOW_MS)).toThrow(ProblemError);

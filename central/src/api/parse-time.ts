@@ -23,5 +23,6 @@ function timeOf(text: string, nowMs: number): number | undefined {
   const beforeMs = parseDuration(before);
   if (beforeMs !== undefined) return nowMs - beforeMs;
   // `Date.parse` would make a time of nearly any text with a number, and of those without a zone one of this machine's.
-  return parseSourceTime(text, "iso")?.timeMs;
+  // A `+` that stands in an address as it is comes as a blank.
+  return parseSourceTime(text.replace(/(:\S+) (\d\d:?\d\d)$/, "$1+$2"), "iso")?.timeMs;
 }

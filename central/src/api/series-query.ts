@@ -26,14 +26,20 @@ export function parseSeriesQuery(query: unknown, nowMs: number): SeriesQuery {
   const toMs = parseTime(values.get("to"), "to", nowMs) ?? nowMs;
   if (Math.max(Math.abs(fromMs), Math.abs(toMs)) > TIME_MS_MAX || toMs <= fromMs)
     throw new ProblemError("bad_request", `from ${fromMs} to ${toMs} is no range of time`);
+  const [step, maxPoints] = ["step", "maxPoints"].map((name) => values.get(name));
+  if (step !== undefined && maxPoints !== undefined)
+    throw new ProblemError(
+      "bad_request",
+      `step=${step} and maxPoints=${maxPoints} cannot be asked for together: leave one of them out`,
+    );
   return {
     metric,
     by: namesOf(values.get("by")),
     group,
     fromMs,
     toMs,
-    stepMs: parseStep(values.get("step")),
-    maxPoints: parseLimit(values.get("maxPoints"), SERIES_POINTS_DEFAULT, SERIES_POINTS_MAX),
+    stepMs: parseStep(step),
+    maxPoints: parseLimit(maxPoints, SERIES_POINTS_DEFAULT, SERIES_POINTS_MAX, "maxPoints"),
     values: parseValues(values.get("values")),
     limit: parseLimit(values.get("limit"), SERIES_LIMIT_DEFAULT, SERIES_LIMIT_MAX),
     cursor: parseCursor(values.get("cursor"), isGroup),

@@ -470,6 +470,20 @@ test("a backup is sent as it is made, one at a time, and to no other page", asyn
   expect(again.status).toBe(200);
 });
 
+test("a number that cannot be is told by the name of its parameter, and two that exclude each other are", async () => {
+  const { url } = await listen();
+  const detail = async (query: string) => {
+    const response = await fetch(`${url}/api/v1/series?metric=t&from=0&${query}`);
+    return [response.status, ((await response.json()) as { detail: string }).detail];
+  };
+  expect(await detail("maxPoints=0")).toEqual([400, "maxPoints=0 is not a whole number from 1 to 100000"]);
+  expect(await detail("limit=0")).toEqual([400, "limit=0 is not a whole number from 1 to 10000"]);
+  expect(await detail("step=1m&maxPoints=5")).toEqual([
+    400,
+    "step=1m and maxPoints=5 cannot be asked for together: leave one of them out",
+  ]);
+});
+
 test("what is wrong with a request is a problem with a code", async () => {
   const { url } = await listen();
   for (const [path, status, code] of [

@@ -54,11 +54,16 @@ export function parseQuery(query: unknown): Map<string, string> {
   return values;
 }
 
-export function parseLimit(text: string | undefined, otherwise: number, max: number): number {
+export function parseLimit(
+  text: string | undefined,
+  otherwise: number,
+  max: number,
+  name: "limit" | "maxPoints" = "limit",
+): number {
   if (text === undefined) return otherwise;
   const limit = Number(text);
   if (!/^\d+$/.test(text) || limit < 1 || limit > max) {
-    throw new ProblemError("bad_request", `limit=${text} is not a whole number from 1 to ${max}`);
+    throw new ProblemError("bad_request", `${name}=${text} is not a whole number from 1 to ${max}`);
   }
   return limit;
 }

@@ -666,6 +666,8 @@ test("metrics, labels and values that are not kept are told, with those that are
     `unknown_values: the history keeps no p99, max of t; it keeps count, sum, uncertain, bad, undeduplicated, mean. ${others}`,
   );
   expect((await world.page({ values: ["mean"] })).series[0].values).toEqual({ mean: [1] });
+  // Where none is asked for there is no empty column either.
+  expect((await world.page({ values: null })).series[0].values).toEqual({ count: [1], mean: [1], sum: [1] });
   expect(await refusalOf(world, { metric: "tt" })).toBe(
     "unknown_metric: nothing is kept of metric tt; did you mean t?",
   );

@@ -60,9 +60,10 @@ export class SeriesReader {
       };
     const series = seriesFor(query, all);
     if (series === undefined) return { reason: "unknown_labels", detail: labelsDetail(query, all) };
-    const values = query.values ?? VALUES;
-    const unkept = query.values === null ? undefined : unkeptValues(query.values, series);
-    if (unkept !== undefined) return { reason: "unknown_values", detail: unkept };
+    const { kept, unkept } = divide(query.values ?? VALUES, series);
+    if (query.values !== null && unkept.length > 0)
+      return { reason: "unknown_values", detail: unkeptDetail(unkept, series) };
+    const values = query.values ?? kept;
     if (query.cursor !== null && labelValuesOf(query.cursor).length !== series.by.length)
       return {
         reason: "bad_request",
@@ -308,14 +309,25 @@ function labelsDetail({ metric, group, by }: SeriesQuery, all: readonly TrackedS
   return `${kept}; ${unknown} is none of these labels${nearest === undefined ? "" : `: did you mean ${nearest}?`}`;
 }
 
-/** What of these the series never has; undefined: nothing, or nobody knows any more what it had. */
-function unkeptValues(values: readonly string[], { metric, view }: TrackedSeries): string | undefined {
-  if (view === null) return undefined;
+/** Which of these the series may have; all where nobody knows any more what it had. */
+function divide(values: readonly string[], series: TrackedSeries) {
+  const all = keptValues(series) ?? values;
+  const kept = values.filter((value) => all.includes(value));
+  return { kept, unkept: values.filter((value) => !all.includes(value)) };
+}
+
+/** Null: nobody knows any more. */
+function keptValues({ view }: TrackedSeries): readonly string[] | null {
+  if (view === null) return null;
   const { accumulators } = historyFields(view.layout.accumulators);
   const kept = [...new Set(accumulators.flatMap(({ results }) => results))];
   if (kept.includes("sum") && !kept.includes("mean")) kept.push("mean");
-  const unkept = values.filter((value) => !kept.includes(value));
-  if (unkept.length === 0) return undefined;
+  return kept;
+}
+
+function unkeptDetail(unkept: readonly string[], series: TrackedSeries): string {
+  const { metric } = series;
+  const kept = keptValues(series) ?? [];
   return `the history keeps no ${unkept.join(", ")} of ${metric}; it keeps ${kept.join(", ")}. Quantiles, distinct values and the most frequent ones are told by windows only, of metrics that accumulate them`;
 }
 
