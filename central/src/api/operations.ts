@@ -148,9 +148,9 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary:
       "End a latched alarm whose condition is over: an agent's, answered once the agent has, or with agent \"\" one of central's own rules",
     right: "operate",
-    body: { "application/json": z.object({ agent: text, id: text }) },
+    body: { "application/json": z.strictObject({ agent: text, id: text }) },
     answer: "Reset",
-    problems: ["unknown_alarm", "condition_holds", "agent_away", "agent_busy", "no_answer"],
+    problems: ["unknown_agent", "unknown_alarm", "condition_holds", "agent_away", "agent_busy", "no_answer"],
   },
   "GET /api/v1/evidence": {
     summary: "Evidence: payloads and recordings that came as a whole, the latest first",
@@ -229,7 +229,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       "Have an agent, or all of a site, run this pipeline: validated there, applied without loss, kept until its file is changed",
     right: "operate",
     body: {
-      "application/json": z.object({ pipeline: text, agent: text.optional(), site: text.optional() }),
+      "application/json": z.strictObject({ pipeline: text, agent: text.optional(), site: text.optional() }),
     },
     answer: "PipelinePush",
     problems: ["unknown_agent"],
@@ -286,7 +286,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /api/v1/session": {
     summary: "Log in: sets a cookie that lasts 12 hours",
     right: "anyone",
-    body: { "application/json": z.object({ user: text, password: text }) },
+    body: { "application/json": z.strictObject({ user: text, password: text }) },
     answer: "Session",
     problems: ["wrong_login", "too_many_logins", "foreign_origin", "too_large", "unsupported"],
   },

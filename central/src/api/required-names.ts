@@ -1,4 +1,5 @@
 import { nearestName, orNearest } from "@millrace/runtime";
+import { ZodObject } from "zod";
 import type { CentralReader } from "./central-reader.ts";
 import { ANY_EVIDENCE, EVIDENCE_LIMIT_MAX } from "./evidence-query.ts";
 import { OPERATIONS, parameterNames } from "./operations.ts";
@@ -16,6 +17,16 @@ export function requireParameters(query: unknown, operation: Operation): void {
   for (const name of given.keys())
     if (!names.includes(name))
       throw new ProblemError("bad_request", `${name} is no parameter here; ${orNearest(name, names)}`);
+}
+
+/** The same of what is sent. Records have what keys they like. */
+export function requireKeys(sent: unknown, { body }: Operation): void {
+  if (typeof sent !== "object" || sent === null || Array.isArray(sent) || sent instanceof Uint8Array) return;
+  const schema = body?.["application/json"];
+  const names = schema instanceof ZodObject ? Object.keys(schema.shape) : [];
+  for (const name of Object.keys(sent))
+    if (!names.includes(name))
+      throw new ProblemError("bad_request", `${name} is no key of this body; ${orNearest(name, names)}`);
 }
 
 /** The window that is asked for, and the labels that its group must have. */

@@ -1,7 +1,7 @@
 import { isOwnOrigin } from "@millrace/runtime";
 import type { FastifyRequest } from "fastify";
 import type { Access, Caller } from "./access.ts";
-import { OPERATIONS } from "./operations.ts";
+import { operationOf } from "./operation-of.ts";
 import type { Operation } from "./operations.ts";
 import { ProblemError } from "./problem.ts";
 import { sessionOf } from "./session-cookie.ts";
@@ -68,11 +68,6 @@ export class Rights {
     }
     return operation;
   }
-}
-
-function operationOf({ method, routeOptions }: FastifyRequest): Operation | undefined {
-  const path = (routeOptions.url ?? "").replaceAll(/:(\w+)/g, "{$1}");
-  return OPERATIONS[`${isReading(method) ? "GET" : method} ${path}`];
 }
 
 function isReading(method: string): boolean {

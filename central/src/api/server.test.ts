@@ -641,6 +641,53 @@ test("an alarm is reset by the own page and by programs, and the answer says wha
   }
 });
 
+test("an alarm of an agent that is not known is none to be reset, and the nearest name is told", async () => {
+  const { url, reader } = await listen();
+  const reset = async (agent: string) => {
+    const response = await fetch(`${url}/api/v1/alarms/reset`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ agent, id: "a" }),
+    });
+    const { code, detail } = (await response.json()) as { code: string; detail: string };
+    return [response.status, code, detail];
+  };
+  const unknown = (text: string) => [404, "unknown_agent", text];
+  expect(await reset("alpha1")).toEqual(unknown("central knows no agent alpha1; did you mean alpha-1?"));
+  expect((await reset("zz"))[2]).toBe("central knows no agent zz; /api/v1/agents lists them");
+  expect(reader.resets).toEqual([]);
+});
+
+test("a key of a body that is not known is refused with the nearest one, and so is one where nothing is to be said", async () => {
+  const { url, reader } = await listen();
+  const post = async (path: string, body: unknown) => {
+    const response = await fetch(`${url}/api/v1/${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return [response.status, ((await response.json()) as { detail: string }).detail];
+  };
+  expect(await post("alarms/reset", { agent: "alpha-1", id: "a", idd: "b" })).toEqual([
+    400,
+    "idd is no key of this body; did you mean id?",
+  ]);
+  expect(await post("pipeline", { agent: "alpha-1", pipelin: "" })).toEqual([
+    400,
+    "pipelin is no key of this body; did you mean pipeline?",
+  ]);
+  expect(await post("session", { user: "a", password: "b", otp: "c" })).toEqual([
+    400,
+    "otp is no key of this body; there are user, password",
+  ]);
+  expect(await post("backup", { file: "x" })).toEqual([400, "file is no key of this body; there are none"]);
+  expect(await post("agents/alpha-1/retire", { at: 0 })).toEqual([
+    400,
+    "at is no key of this body; there are none",
+  ]);
+  expect([reader.resets, reader.retired]).toEqual([[], []]);
+});
+
 test("an alarm of central's own is shown and reset by its id, however long its labels make it", async () => {
   const { url, reader } = await listen();
   // As rules on windows make it: of four labels, and of as many as a reading may have.

@@ -17,9 +17,10 @@ import { etag } from "./etag.ts";
 import { EventStream } from "./event-stream.ts";
 import { GzipPacker } from "./gzip-packer.ts";
 import { problem, ProblemError } from "./problem.ts";
+import { operationOf } from "./operation-of.ts";
 import { representation } from "./representation.ts";
 import { RequestsInWork } from "./requests-in-work.ts";
-import { requireParameters } from "./required-names.ts";
+import { requireKeys, requireParameters } from "./required-names.ts";
 import { Rights } from "./rights.ts";
 import { RouteMethods } from "./route-methods.ts";
 import { addAgentRoutes } from "./routes/agent-routes.ts";
@@ -168,6 +169,10 @@ export class ApiServer {
       // Others than the API's, such as /metrics, are asked by programs with habits of their own.
       if (operation !== undefined && routeOptions.url.startsWith("/api/"))
         requireParameters(request.query, operation);
+    });
+    app.addHook("preHandler", async (request) => {
+      const operation = operationOf(request);
+      if (operation !== undefined) requireKeys(request.body, operation);
     });
     app.addHook("onSend", async (request, reply, body) => {
       // What is a stream, or has a tag, its route has chosen.

@@ -1,3 +1,4 @@
+import { nearestName } from "@millrace/runtime";
 import type { Logger } from "@millrace/runtime";
 import type { FastifyInstance } from "fastify";
 import { fresh, noStore } from "../caching.ts";
@@ -39,12 +40,24 @@ export function addAlarmRoutes(
   });
   app.post("/api/v1/alarms/reset", async (request, reply) => {
     const { agent, id } = parseReset(request.body);
+    requireAgent(
+      agent,
+      reader.agents().map((each) => each.agent),
+    );
     const by = rights.callerOf(request)?.name ?? (request.headers.origin === undefined ? "API" : "page");
     const outcome = await reader.resetAlarm(agent, id, by);
     log.info("a reset was asked for", { agent, alarm: id, by, outcome });
     if (outcome !== "done") throw resetProblem(outcome, agent);
     return noStore(reply).send({ agent, id });
   });
+}
+
+/** "" is central itself. */
+function requireAgent(agent: string, known: readonly string[]): void {
+  if (agent === "" || known.includes(agent)) return;
+  const nearest = nearestName(agent, known);
+  const wayOut = nearest === undefined ? "/api/v1/agents lists them" : `did you mean ${nearest}?`;
+  throw new ProblemError("unknown_agent", `central knows no agent ${agent}; ${wayOut}`);
 }
 
 function parseReset(body: unknown): { readonly agent: string; readonly id: string } {
