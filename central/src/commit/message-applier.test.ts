@@ -82,7 +82,7 @@ test("readings that come after the lateness are kept aside in short, and counted
   const entries = await central.quarantine(100);
   expect(entries).toMatchObject([{ agent: "alpha-1", topic: "batch", reason: "too_late" }]);
   expect(entries[0]?.detail).toBe(
-    `1 readings of metric t, from the pane at ${START_MS - 2 * LATENESS_MS} ms on, came after the lateness of every window`,
+    `1 readings of metric t, from the pane at ${START_MS - 2 * LATENESS_MS} (2023-11-14T22:11:20.000Z) on, came after the lateness of every window`,
   );
   for (let sequence = 3; sequence <= 52; sequence++) agent.panes(sequence, START_MS - 2 * LATENESS_MS);
   await time.run(10);

@@ -5,6 +5,7 @@ import type { EvidencePart, Heartbeat, Hello, SealedBatch } from "@millrace/wire
 import type { LogEntry } from "../log/uplink-log.ts";
 import type { SystemAlarm } from "../alarms/alarm-book.ts";
 import { noteLateMetric } from "../ledger/note-late-metric.ts";
+import { timeText } from "../ledger/time-text.ts";
 import { NOBODY } from "../ledger/central-ledger.ts";
 import type { RejectReason } from "../ledger/central-ledger.ts";
 import type { CentralState } from "../state/central-state.ts";
@@ -402,7 +403,7 @@ export class MessageApplier {
     ledger.add(agent, { received, merged, tooLate, unwindowed, future, foreignSite, partlyRead });
     if (tooLateFromMs !== null) {
       ledger.tooLateOf(agent, rows.metric, tooLate);
-      const detail = `${tooLate} readings of metric ${rows.metric}, from the pane at ${tooLateFromMs} ms on, came after the lateness of every window`;
+      const detail = `${tooLate} readings of metric ${rows.metric}, from the pane at ${timeText(tooLateFromMs)} on, came after the lateness of every window`;
       this.#note(entry, "too_late", detail);
     }
     const keptToMs =
@@ -412,7 +413,7 @@ export class MessageApplier {
     const { metric } = rows;
     noteLateMetric(this.#state, { ...outcome, source: agent, site, metric, isOfAll: run !== null }, moment);
     if (future > 0) {
-      const detail = `${future} readings of metric ${rows.metric} are in panes more than ${FUTURE_MS_MAX} ms ahead of the clock`;
+      const detail = `${future} readings of metric ${rows.metric} are in panes that begin after ${timeText(latestMs)}, more than ${FUTURE_MS_MAX} ms ahead of the clock`;
       this.#note(entry, "future", detail);
       const message = `agent ${agent} sends readings more than ${FUTURE_MS_MAX / 60_000} min ahead of the clock; they are in no window`;
       this.#raiseRefused(agent, { message, readings: future, moment });

@@ -14,6 +14,8 @@ import {
 } from "./staged-records.test-support.ts";
 
 const NOW = 1_700_000_000_000;
+/** As a pattern. */
+const timed = (timeMs: number) => `${timeMs} \\(${new Date(timeMs).toISOString()}\\)`;
 const order = (id: number | string, t = NOW, changes: Readonly<Record<string, unknown>> = {}) => ({
   id,
   t,
@@ -235,12 +237,16 @@ test("the outcome of a batch says what became of each", () => {
     [6, "oversized"],
     [7, "empty"],
   ]);
+  expect(outcome.rejected[0].detail).toMatch(
+    new RegExp(`^its time ${timed(NOW + 60_001)} is 60001 ms ahead of the clock`),
+  );
   expect(outcome.aside).toEqual([
     {
       index: 3,
       reason: "set_aside",
       detail: expect.stringMatching(
-        new RegExp(`^its time ${NOW - 700_000} is before \\d+, from where on ids`),
+        // As a date too: local times that are posted for those of UTC are seen by it.
+        new RegExp(`^its time ${timed(NOW - 700_000)} is before \\d+ \\(20.*Z\\), from where on ids`),
       ),
     },
   ]);

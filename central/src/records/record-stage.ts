@@ -4,6 +4,7 @@ import { ExpiringIdSet, paneLayout, PaneTable } from "@millrace/stream";
 import type { IdVerdict, PaneRows, WindowSpec } from "@millrace/stream";
 import { RecordDecoder, RECORD_HASH_WORDS } from "@millrace/wire";
 import type { RecordRefusal, RecordSpec } from "@millrace/wire";
+import { timeText } from "../ledger/time-text.ts";
 import { CENTRAL_KEYS } from "../store/central-keys.ts";
 import { TableFollower } from "./changes/table-follower.ts";
 import type { ReadChange, TableRecord } from "./changes/table-follower.ts";
@@ -450,7 +451,7 @@ export class RecordStage {
       const timeMs = columns.timeMs[rows];
       if (timeMs > futureMs) {
         this.futureInRow += 1;
-        refuse(place, inFuture(timeMs - moment.nowMs));
+        refuse(place, inFuture(timeMs, moment.nowMs));
         continue;
       }
       this.futureInRow = 0;
@@ -471,7 +472,7 @@ export class RecordStage {
       const timeMs = columns.timeMs[row];
       const detail =
         reason === "set_aside"
-          ? `its time ${timeMs} is before ${this.#ids.floorMs}, from where on ids are remembered`
+          ? `its time ${timeText(timeMs)} is before ${timeText(this.#ids.floorMs)}, from where on ids are remembered`
           : tooLate(timeMs, moment);
       leaveOut(this.#places[row], reason, detail);
     });
@@ -514,7 +515,7 @@ export class RecordStage {
       const timeMs = read.contribution?.timeMs ?? null;
       if (timeMs !== null && timeMs > nowMs + maxFutureMs) {
         this.futureInRow += 1;
-        read = { ...read, contribution: null, refusal: inFuture(timeMs - nowMs) };
+        read = { ...read, contribution: null, refusal: inFuture(timeMs, nowMs) };
       } else if (timeMs !== null) {
         this.futureInRow = 0;
         clock.resume(timeMs + outOfOrdernessMs);
@@ -528,15 +529,16 @@ export class RecordStage {
         continue;
       }
       counts[fate] += 1;
-      if (fate !== "setAside" && fate !== "tooLate") continue;
-      if (fate === "tooLate" && timeMs !== null) this.latestLateMs = Math.max(this.latestLateMs, timeMs);
-      if (fate === "tooLate") this.#metricsTooLate(Object.keys(read.contribution?.measures ?? {}));
-      const reason = fate === "tooLate" ? "too_late" : "set_aside";
-      const detail =
-        fate === "tooLate" && timeMs !== null
-          ? tooLate(timeMs, moment)
-          : `its time ${timeMs} is before that from where on rows are kept`;
-      leaveOut(place, reason, detail);
+      if ((fate !== "setAside" && fate !== "tooLate") || read.contribution === null) continue;
+      const { timeMs: ownMs, measures } = read.contribution;
+      if (fate === "setAside") {
+        const detail = `its time ${timeText(ownMs)} is before that from where on rows are kept`;
+        leaveOut(place, "set_aside", detail);
+        continue;
+      }
+      this.latestLateMs = Math.max(this.latestLateMs, ownMs);
+      this.#metricsTooLate(Object.keys(measures));
+      leaveOut(place, "too_late", tooLate(ownMs, moment));
     }
     this.anewCount = follower.takeAnewCount();
     const { aggregated, ...rest } = counts;
@@ -616,12 +618,13 @@ function oversized(byteCount: number, bytesMax: number): RecordRefusal {
 
 function tooLate(timeMs: number, { finalToMs }: StageMoment): string {
   return timeMs < finalToMs
-    ? `its time ${timeMs} is in final windows only, which end at ${finalToMs}`
-    : `its time ${timeMs} is in windows only that take nothing any more, since the pipeline was changed`;
+    ? `its time ${timeText(timeMs)} is in final windows only, which end at ${timeText(finalToMs)}`
+    : `its time ${timeText(timeMs)} is in windows only that take nothing any more, since the pipeline was changed`;
 }
 
-function inFuture(aheadMs: number): RecordRefusal {
-  return { reason: "future", detail: `its time is ${aheadMs} ms ahead of the clock` };
+function inFuture(timeMs: number, nowMs: number): RecordRefusal {
+  const detail = `its time ${timeText(timeMs)} is ${timeMs - nowMs} ms ahead of the clock`;
+  return { reason: "future", detail };
 }
 
 /** A record of a batch, and where it stands, while the partition's position is still before the batch. */
