@@ -44,7 +44,11 @@ const windowResult = z.strictObject({
   endMs: ms,
   revision: count.describe("A greater one replaces a smaller one."),
   state: z.enum(["provisional", "complete", "final"]),
-  values: z.record(text, z.number()).describe("By the names that the metric's accumulators give."),
+  values: z
+    .record(text, z.number())
+    .describe(
+      "By the names that the metric's accumulators give. What would be no finite number, such as a sum beyond 1.8e308, is left out.",
+    ),
   top: z
     .array(z.strictObject({ input: z.union([text, z.number()]), count: z.number(), errorMax: z.number() }))
     .optional(),
