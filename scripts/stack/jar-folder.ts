@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { mavenReason } from "./maven-reason.ts";
 import { StackUnavailable } from "./stack-unavailable.ts";
 
 export interface JarFolderOptions {
@@ -39,7 +40,7 @@ export function jarFolder({ folder, artifacts }: JarFolderOptions): string {
   if (status !== 0) {
     rmSync(work, { recursive: true, force: true });
     throw new StackUnavailable(
-      `mvn cannot fetch ${artifacts.join(", ")}: ${`${stdout}${stderr}`.slice(-500)}`,
+      `mvn cannot fetch ${artifacts.join(", ")}: ${mavenReason(`${stdout}${stderr}`)}; run it again where Maven's repository is reached (proxies and mirrors stand in ~/.m2/settings.xml)`,
     );
   }
   try {
