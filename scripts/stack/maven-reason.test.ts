@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { mavenReason } from "./maven-reason.ts";
 
-const NO_NETWORK = `\u001b[0m\u001b[0m[ERROR] No plugin found for prefix 'dependency' in the current project and in the plugin groups [org.apache.maven.plugins] available from the repositories [local (/root/.m2/repository), central (https://repo.maven.apache.org/maven2)] -> [Help 1]
+const NO_NETWORK = `\u001b[0m\u001b[0m[ERROR] No plugin found for prefix 'dependency' in the current project and in the plugin groups [org.apache.maven.plugins] available from the repositories [local (/root/.m2/repository), central (https://repository.example/maven2)] -> [Help 1]
 [ERROR] 
 [ERROR] To see the full stack trace of the errors, re-run Maven with the -e switch.
 [ERROR] For more information about the errors and possible solutions, please read the following articles:
@@ -11,7 +11,7 @@ const NO_NETWORK = `\u001b[0m\u001b[0m[ERROR] No plugin found for prefix 'depend
 
 test("without a network Maven's reason is not cut in the middle of a word, and no advice about Maven's switches is behind it", () => {
   expect(mavenReason(NO_NETWORK)).toBe(
-    "No plugin found for prefix 'dependency' in the current project and in the plugin groups [org.apache.maven.plugins] available from the repositories [local (/root/.m2/repository), central (https://repo.maven.apache.org/maven2)]",
+    "No plugin found for prefix 'dependency' in the current project and in the plugin groups [org.apache.maven.plugins] available from the repositories [local (/root/.m2/repository), central (https://repository.example/maven2)]",
   );
 });
 

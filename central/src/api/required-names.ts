@@ -23,10 +23,10 @@ export function requireParameters(query: unknown, operation: Operation): void {
 export function requireKeys(sent: unknown, { body }: Operation): void {
   if (typeof sent !== "object" || sent === null || Array.isArray(sent) || sent instanceof Uint8Array) return;
   const schema = body?.["application/json"];
-  const names = schema instanceof ZodObject ? Object.keys(schema.shape) : [];
-  for (const name of Object.keys(sent))
-    if (!names.includes(name))
-      throw new ProblemError("bad_request", `${name} is no key of this body; ${orNearest(name, names)}`);
+  const keys = schema instanceof ZodObject ? Object.keys(schema.shape) : [];
+  for (const key of Object.keys(sent))
+    if (!keys.includes(key))
+      throw new ProblemError("bad_request", `${key} is no key of this body; ${orNearest(key, keys)}`);
 }
 
 /** The window that is asked for, and the labels that its group must have. */
