@@ -6,16 +6,10 @@ import { Central } from "../central.ts";
 import { CrashingStore } from "../crashing-store.test-support.ts";
 import { ScriptedAgent } from "../scripted-agent.test-support.ts";
 import { hotAlarm } from "../alarms/hot-alarm.test-support.ts";
+import { METRIC } from "../seconds.test-support.ts";
 
 const START_MS = 1_700_000_000_000;
 const LATENESS_MS = 60_000;
-const METRIC = {
-  unit: "°C",
-  accumulate: ["mean"],
-  isLive: true,
-  paneMs: 1_000,
-  source: { kind: "host", sensor: "cpu" },
-} as const;
 
 async function start(): Promise<{ time: SimulatedTime; central: Central }> {
   const time = new SimulatedTime(START_MS);
