@@ -12,6 +12,8 @@ import type { StateChange } from "./window-memory.ts";
 const ENTRIES_MAX = 1_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+/** The mark while they are made or cleared: of no length, so that whichever start comes next begins with what is there. */
+const UNDER_WAY = encoder.encode("0");
 
 /**
  * Makes the long panes of views that have none in the store, or some of another length: of their panes, once. From then on they are
@@ -19,7 +21,7 @@ const decoder = new TextDecoder();
  *
  *   for (let range = build.nextRange(); range !== null; range = build.nextRange()) commit(build.take(read(range)));
  *
- * Interrupted anywhere it begins again at the next start: until all are there, there is no mark.
+ * Interrupted anywhere it begins again at the next start, whichever long panes that needs: the mark says so.
  */
 export class LongPaneBuild {
   readonly #views: readonly PaneView[];
@@ -63,8 +65,8 @@ export class LongPaneBuild {
       return changes;
     }
     this.#flush(view, changes);
-    if (view.long !== null)
-      changes.push({ key: longKey(view.key), bytes: encoder.encode(String(view.long.layout.paneMs)) });
+    const mark = view.long === null ? null : encoder.encode(String(view.long.layout.paneMs));
+    changes.push({ key: longKey(view.key), bytes: mark });
     this.#next();
     return changes;
   }
@@ -76,7 +78,7 @@ export class LongPaneBuild {
       return [];
     }
     this.#step = "clear";
-    return entry === undefined ? [] : [{ key: entry.key, bytes: null }];
+    return [{ key: longKey(view.key), bytes: UNDER_WAY }];
   }
 
   #fill(view: PaneView, entries: readonly StateEntry[]): StateChange[] {

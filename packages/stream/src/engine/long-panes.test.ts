@@ -135,6 +135,20 @@ test("a long window that is added to a store has all that is there, wherever sta
   expect(plant.countsOf("day").map(([, count]) => count)).toEqual([840, 840]);
 });
 
+test("long panes that no window needs any more are gone, wherever the starts that clear or make them broke off", () => {
+  for (let commits = 0; commits < 4; commits++) {
+    for (const windows of [[short], [short, hour, day]]) {
+      const plant = new Plant([short, day]);
+      plant.read(0, 600);
+      plant.engine.startCommitsMax = commits;
+      plant.engine.restart(plant.options(windows));
+      plant.engine.startCommitsMax = Infinity;
+      plant.restart([short]);
+      expect([...plant.keysOf("l"), ...plant.keysOf("m")]).toEqual([]);
+    }
+  }
+});
+
 test("once all windows are final no pane of either length is left", () => {
   const plant = new Plant([short, day]);
   plant.read(0, 3_600);
