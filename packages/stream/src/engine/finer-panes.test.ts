@@ -592,6 +592,23 @@ test("what is taken out is looked for where it went, however panes were moved si
   expect(result?.values).toMatchObject({ count: 2, sum: 15, mean: 7.5 });
 });
 
+test("long windows have what is moved once, also where the start that moved it into longer panes broke off, and its pipeline was taken back", () => {
+  const quarter = aligned("quarter", 900_000);
+  const ninety = aligned("ninety", 90_000);
+  const plant = new Plant([fine, ninety], ["sum"], { longWindowPanesMin: 2 });
+  const rowOf = (value: number) => plant.rowsOf([{ timeMs: 500_000, value, machine: "" }], 1);
+  plant.engine.apply(rowOf(1), 501_000);
+  plant.engine.startCommitsMax = 1;
+  plant.restart([quarter]);
+  plant.engine.startCommitsMax = Infinity;
+  plant.restart([fine, ninety, quarter]);
+  plant.engine.apply(rowOf(5), 502_000);
+  plant.engine.apply({ ...rowOf(1), isRetraction: true }, 502_000);
+  plant.engine.tick(503_000);
+  const last = plant.engine.computed(503_000).find(({ window }) => window === "quarter");
+  expect(last?.values).toMatchObject({ count: 1, sum: 5 });
+});
+
 const byMachine = (spec: WindowSpec): WindowSpec => ({ ...spec, name: `${spec.name} by`, by: ["machine"] });
 const WINDOWS: readonly WindowSpec[] = [
   fine,

@@ -2,6 +2,7 @@ import type { EventTimeMs } from "../event-time.ts";
 import { mergePane } from "../pane-state.ts";
 import type { PaneState } from "../pane-state.ts";
 import type { StateEntry } from "./due-ranges.ts";
+import { decodeLongMark, encodeLongMark } from "./long-mark.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
 import type { PaneView } from "./pane-view.ts";
 import { longKey, parseStateKey, stateKey, stateRange, withoutPaneSize } from "./state-key.ts";
@@ -10,10 +11,6 @@ import type { StateChange } from "./window-memory.ts";
 
 /** Entries looked at in one step. */
 const ENTRIES_MAX = 1_000;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-/** The mark while they are made or cleared: of no length, so that whichever start comes next begins with what is there. */
-const UNDER_WAY = encoder.encode("0");
 
 /**
  * Makes the long panes of views that have none in the store, or some of another length: of their panes, once. From then on they are
@@ -65,20 +62,18 @@ export class LongPaneBuild {
       return changes;
     }
     this.#flush(view, changes);
-    const mark = view.long === null ? null : encoder.encode(String(view.long.layout.paneMs));
-    changes.push({ key: longKey(view.key), bytes: mark });
+    changes.push({ key: longKey(view.key), bytes: encodeLongMark(view.longMark) });
     this.#next();
     return changes;
   }
 
   #takeMark(view: PaneView, [entry]: readonly StateEntry[]): StateChange[] {
-    const paneMs = entry === undefined ? null : Number(decoder.decode(entry.bytes));
-    if (paneMs === (view.long?.layout.paneMs ?? null)) {
+    if (decodeLongMark(entry?.bytes) === view.longMark) {
       this.#next();
       return [];
     }
     this.#step = "clear";
-    return [{ key: longKey(view.key), bytes: UNDER_WAY }];
+    return [{ key: longKey(view.key), bytes: encodeLongMark(0) }];
   }
 
   #fill(view: PaneView, entries: readonly StateEntry[]): StateChange[] {

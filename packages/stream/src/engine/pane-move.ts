@@ -1,8 +1,17 @@
 import { emptyPane, mergePane } from "../pane-state.ts";
 import { addCoarseMove, decodeCoarse, encodeCoarse, heldToMs } from "./coarse-codec.ts";
+import { decodeLongMark, encodeLongMark } from "./long-mark.ts";
 import { decodePane, encodePane } from "./pane-codec.ts";
 import type { PaneView } from "./pane-view.ts";
-import { coarseKey, parseStateKey, stateKey, viewPaneMs, wholeKey, withoutPaneSize } from "./state-key.ts";
+import {
+  coarseKey,
+  longKey,
+  parseStateKey,
+  stateKey,
+  viewPaneMs,
+  wholeKey,
+  withoutPaneSize,
+} from "./state-key.ts";
 import type { StateRange } from "./state-key.ts";
 import type { StateEntry } from "./due-ranges.ts";
 import { decodeViewEntry } from "./view-entry.ts";
@@ -76,14 +85,17 @@ export class PaneMove {
     this.#fromKey = after(last.key);
     this.#entries = entries;
     const { key } = this.#old.view;
-    return [coarseKey(key), wholeKey(key), ...this.#targets().keys()];
+    return [coarseKey(key), wholeKey(key), longKey(key), ...this.#targets().keys()];
   }
 
   /** The changes that move what `take` took, for one commit; `found` in the order of the keys that it returned. */
-  merge([coarse, whole, ...found]: readonly (Uint8Array | undefined)[]): StateChange[] {
+  merge([coarse, whole, mark, ...found]: readonly (Uint8Array | undefined)[]): StateChange[] {
     if (this.#old === null) return [];
-    const { layout } = this.#old.view;
+    const { key: viewKey, layout, longMark } = this.#old.view;
     const changes = this.#coarsen(coarse, whole);
+    // Others that were kept with panes of before: what is moved may lie in several of them.
+    if (![null, longMark].includes(decodeLongMark(mark)))
+      changes.push({ key: longKey(viewKey), bytes: encodeLongMark(0) });
     for (const [index, [key, olds]] of [...this.#targets()].entries()) {
       const stored = found[index];
       const state = (stored === undefined ? null : decodePane(layout, stored)) ?? emptyPane(layout);

@@ -8,6 +8,7 @@ import type { Labels } from "../series.ts";
 import type { MetricSpec } from "../window-spec.ts";
 import { GroupNames } from "./group-names.ts";
 import type { GridTrack } from "./grid-track.ts";
+import type { LongMark } from "./long-mark.ts";
 import { PaneSet } from "./pane-set.ts";
 import type { Pane } from "./pane-set.ts";
 import { seriesGroups, type SeriesGroups } from "./series-groups.ts";
@@ -96,6 +97,11 @@ export class PaneView extends PaneSet {
     const groups = [...this.#comeGroups];
     this.#comeGroups.clear();
     return groups;
+  }
+
+  /** What the store says once its long panes are all there. */
+  get longMark(): LongMark {
+    return this.long?.layout.paneMs ?? null;
   }
 
   /** Its panes of either length. */

@@ -5,6 +5,8 @@ import type { StateEntry } from "./due-ranges.ts";
 import { coarsePanesOf, decodeCoarse, heldToMs } from "./coarse-codec.ts";
 import type { CoarseMoves } from "./coarse-codec.ts";
 import { GridTrack } from "./grid-track.ts";
+import { decodeLongMark } from "./long-mark.ts";
+import type { LongMark } from "./long-mark.ts";
 import { MissedWindows } from "./missed-windows.ts";
 import { decodeMarker } from "./open-marker.ts";
 import type { OpenMarker } from "./open-marker.ts";
@@ -132,18 +134,18 @@ export class WindowRestore {
   /** Keys to load next, before `settle`. */
   take(entries: readonly StateEntry[], reachedMs: ReachedMs): string[] {
     const parsed = entries.map(({ key, bytes }) => ({ key, bytes, parts: parseStateKey(key) }));
-    const longMs = new Map<string, string>();
+    const longMarks = new Map<string, LongMark>();
     for (const { key, bytes, parts } of parsed) {
-      if (key.startsWith("m|")) longMs.set(key, decoder.decode(bytes));
+      if (key.startsWith("m|")) longMarks.set(key, decodeLongMark(bytes));
       else if (key.startsWith("n|") || key.startsWith("v|")) this.#stored.set(key, bytes);
       else if (parts === null && key.startsWith("c|")) this.#takeCoarse(key, bytes);
       else if (parts === null) this.#takeFinal(key, bytes);
       else if (parts.kind === "s") this.#takeSessions(key, parts, bytes);
       else if (parts.kind !== "o") this.#takeLast(parts);
     }
-    for (const { key, long, residentFromMs } of this.#memory.views.values())
+    for (const { key, longMark, residentFromMs } of this.#memory.views.values())
       assert(
-        residentFromMs === -Infinity || longMs.get(longKey(key)) === long?.layout.paneMs.toString(),
+        residentFromMs === -Infinity || (longMarks.get(longKey(key)) ?? null) === longMark,
         `long panes of ${key} have not been made`,
       );
     notePresence(this.#memory, {
