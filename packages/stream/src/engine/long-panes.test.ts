@@ -149,6 +149,20 @@ test("long panes that no window needs any more are gone, wherever the starts tha
   }
 });
 
+test("a start that makes long panes of another length and breaks off leaves none that count as whole, should the former be needed again", () => {
+  for (let commits = 0; commits < 5; commits++) {
+    const plant = new Plant([short, hour, day]);
+    plant.read(0, 4_200);
+    plant.engine.startCommitsMax = commits;
+    plant.engine.restart(plant.options([short, day]));
+    plant.engine.startCommitsMax = Infinity;
+    plant.restart([short, hour, day]);
+    plant.read(4_200, 4_800);
+    expect(plant.countsOf("hour").map(([, count]) => count)).toEqual([360, 360, 120, 120]);
+    expect(plant.countsOf("day").map(([, count]) => count)).toEqual([480, 480]);
+  }
+});
+
 test("once all windows are final no pane of either length is left", () => {
   const plant = new Plant([short, day]);
   plant.read(0, 3_600);
