@@ -142,7 +142,7 @@ function noteWindow(
     track.missedFromMs = before.missedFromMs ?? null;
   } else if (isKnown) {
     const isSession = track instanceof SessionTrack;
-    track.keptBeforeMs = Math.max(view.wholeFromMs, isSession ? view.residentFromMs : -Infinity);
+    track.keptBeforeMs = Math.max(view.wholeFromMs, isSession ? Math.max(view.residentFromMs, view.cameToMs) : -Infinity);
     if (!isSession && before === null) {
       track.staleToMs = track.evictedToMs;
       track.missedFromMs =
