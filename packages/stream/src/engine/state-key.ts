@@ -6,7 +6,7 @@ import type { EventTimeMs } from "../event-time.ts";
  *
  *   p|{view}|{start}|{group}     one pane of one group: accumulators (pane-codec.ts)
  *   l|{view}|{start}|{group}     one long pane of one group: as a pane
- *   m|{view}                     how long the long panes of a view are, and that they hold all that its panes do: decimal ms
+ *   m|{view}                     how long the long panes of a view are, and that they hold all that its panes do (long-mark.ts)
  *   w|{window}|{start}|{group}   last result of one window of one group (window-codec.ts)
  *   o|{window}|{start}|{group}   marker: not complete, or changed since its last result (open-marker.ts)
  *   s|{window}|{start}|{group}   where a group's sessions lie that begin in one page of time (session-codec.ts)
