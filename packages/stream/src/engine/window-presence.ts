@@ -142,7 +142,8 @@ function noteWindow(
     track.missedFromMs = before.missedFromMs ?? null;
   } else if (isKnown) {
     const isSession = track instanceof SessionTrack;
-    track.keptBeforeMs = Math.max(view.wholeFromMs, isSession ? Math.max(view.residentFromMs, view.cameToMs) : -Infinity);
+    const panesToMs = Math.max(view.residentFromMs, view.cameToMs);
+    track.keptBeforeMs = Math.max(view.wholeFromMs, isSession ? panesToMs : -Infinity);
     if (!isSession && before === null) {
       track.staleToMs = track.evictedToMs;
       track.missedFromMs =
