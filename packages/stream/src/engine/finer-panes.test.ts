@@ -551,17 +551,6 @@ test("nor is one whose pane, which begins in a longer one, is gone by then", () 
   expect(plant.read([125_000], 257_000)).toMatchObject({ merged: 0, tooLate: 1 });
 });
 
-test("sessions that are added begin behind all that has come, also of panes that were longer than the windows needed", () => {
-  const plant = new Plant([fine]);
-  plant.engine.apply(plant.rowsOf([{ timeMs: 99_750, value: 1, machine: "" }], 20_000), 100_000);
-  plant.engine.tick(100_000);
-  plant.restart([fine, run]);
-  plant.read([98_750, 101_000], 102_000);
-  plant.pass(300_000);
-  plant.engine.tick(300_000);
-  expect(plant.shown("run", 300_000)).toEqual([[101, 1, "complete", ""]]);
-});
-
 test("windows by other labels begin behind what the former ones had, which are gone", () => {
   const plant = full(fine);
   plant.restart([{ ...fine, name: "machine", by: ["machine"] }]);

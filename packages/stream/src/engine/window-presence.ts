@@ -142,8 +142,7 @@ function noteWindow(
     track.missedFromMs = before.missedFromMs ?? null;
   } else if (isKnown) {
     const isSession = track instanceof SessionTrack;
-    const panesToMs = Math.max(view.residentFromMs, view.cameToMs);
-    track.keptBeforeMs = Math.max(view.wholeFromMs, isSession ? panesToMs : -Infinity);
+    track.keptBeforeMs = Math.max(view.wholeFromMs, isSession ? view.residentFromMs : -Infinity);
     if (!isSession && before === null) {
       track.staleToMs = track.evictedToMs;
       track.missedFromMs =
