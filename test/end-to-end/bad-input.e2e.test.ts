@@ -262,7 +262,7 @@ test("a store of a newer version is refused untouched", { timeout: 240_000 }, as
   const central = await prepareCentral(works);
   for (const [{ process, storePath, dataFolder }, kind, format] of [
     [site, "agent", 2],
-    [central, "central", 4],
+    [central, "central", 5],
   ] as const) {
     mkdirSync(dataFolder);
     const store = await LevelStore.open({ path: storePath, kind, version: 99, pid: 1 });

@@ -30,6 +30,8 @@ export async function readEngineRange(store: Store, range: StateRange): Promise<
   return entries;
 }
 
+/** Long panes that are made in one commit. */
+const MADE_PANES_MAX = 10_000;
 /** Of so many panes each the log says how far it is. */
 const TOLD_PANES = 200_000;
 
@@ -56,8 +58,9 @@ export async function makeLongPanes(store: Store, engine: WindowEngine, log?: Lo
   const read = readAndTold(store, log, "long panes are made of the stored ones, once");
   for (let range = build.nextRange(); range !== null; range = build.nextRange()) {
     const changes = build.take(await read(range)).map(engineChange);
-    // In their order, of which a power cut takes the end: the mark is the last.
-    if (changes.length > 0) await store.commit(changes, { isSync: false });
+    // In their order, of which a crash takes the end: the mark is the last.
+    for (let at = 0; at < changes.length; at += MADE_PANES_MAX)
+      await store.commit(changes.slice(at, at + MADE_PANES_MAX), { isSync: false });
   }
 }
 

@@ -45,7 +45,7 @@ export class LongPaneBuild {
     return { ...range, from: this.#fromKey === "" ? range.from : this.#fromKey, limit: ENTRIES_MAX };
   }
 
-  /** Takes the entries of that range; what is to be committed before the next one is read. */
+  /** Takes the entries of that range; what is to be committed before the next one is read: at once, or in parts, in this order. */
   take(entries: readonly StateEntry[]): StateChange[] {
     const view = this.#views[this.#at];
     if (this.#step === "mark") return this.#takeMark(view, entries);

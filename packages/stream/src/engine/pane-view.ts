@@ -72,7 +72,7 @@ export class PaneView extends PaneSet {
     return Math.min(...this.tracks.map((track) => track.finalToMs));
   }
 
-  /** Every pane that starts before this may go, long ones too: no window begins within one. Of a watched view blocks go as a whole: what still comes is added to all of its block. */
+  /** Every pane that starts before this may go, long ones too: no window that looks at them begins within one. Of a watched view blocks go as a whole: what still comes is added to all of its block. */
   get dropToMs(): EventTimeMs {
     if (this.#changedBlocks === null) return this.finalToMs;
     let toMs = Math.min(this.finalToMs, this.heldFromMs);

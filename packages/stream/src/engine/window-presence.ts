@@ -58,6 +58,8 @@ export function notePresence(memory: WindowMemory, reach: Reach): void {
     view.wholeFromMs = wholeFromMs;
     names.add(name);
     const entry = entries.get(name);
+    // Also where its panes are gone by now.
+    if (entry?.cameToMs !== undefined) view.cameToMs = entry.cameToMs;
     if (entry === undefined || entry.isGone === true || entry.stream !== view.stream)
       memory.wholeChanged(view);
   }
