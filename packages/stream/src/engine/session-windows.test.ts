@@ -340,3 +340,33 @@ test.each([false, true])(
     expect(engine.tick(7_000)).toMatchObject([{ revision: 3, completeness: { agentsMissing: ["b"] } }]);
   },
 );
+
+test("sessions of many groups that move at once are all shown in their tick, however little room its parts have", () => {
+  const fine = { ...run, name: "fine", kind: "aligned", sizeMs: 1_000, slideMs: 1_000, offsetMs: 0 } as const;
+  const engine = new StoredEngine({
+    windows: [
+      { ...run, by: ["machine"] },
+      { ...fine, by: ["machine"] },
+    ],
+    metrics: [metric],
+    graceMs: 0,
+    tickBytesMax: 1,
+  });
+  const readAll = (nowMs: number, timeMs: number) => {
+    const table = new PaneTable("t", paneLayout(1_000, ["sum", "first", "last"]), { rowsMax: 100 });
+    for (let machine = 0; machine < 5; machine++) table.add(machine, timeMs, 1);
+    engine.apply(
+      table.take((machine) => ({ machine: `m${machine}` })),
+      nowMs,
+    );
+    const shown: WindowResult[] = [];
+    do for (const result of engine.tick(nowMs)) shown.push(result);
+    while (engine.isCutShort);
+    return shown;
+  };
+  readAll(3_000, 2_500);
+  readAll(3_500, 1_200);
+  // Each group's two sessions become one.
+  const merged = readAll(4_000, 1_900).filter(({ window }) => window === "run");
+  expect(brief(merged).filter((each) => each.includes("into"))).toHaveLength(5);
+});

@@ -39,6 +39,8 @@ export class WindowRevisions {
   /** Windows that the last tick had no room for, in their order. */
   #left: readonly WindowRecord[] = [];
   #lookedAtMs = -Infinity;
+  /** Of what has moved, the last look had no room for some. */
+  #hasMovedLeft = false;
 
   constructor(memory: WindowMemory, standing: Standing, pace: RevisionPace, room: TickRoom) {
     this.#memory = memory;
@@ -77,7 +79,7 @@ export class WindowRevisions {
     ];
     for (const record of this.#left) record.nextCheckMs = -Infinity;
     // Sessions may move before the next tick, and then have to come together: it looks at all of them.
-    if (this.#left.some(({ track }) => track instanceof SessionTrack)) this.#left = [];
+    if (this.#hasMovedLeft || this.#left.some(({ track }) => track instanceof SessionTrack)) this.#left = [];
     return emitted;
   }
 
@@ -85,8 +87,12 @@ export class WindowRevisions {
   #emitAllMoved(moved: readonly WindowRecord[], nowMs: number): WindowRecord[] {
     const groups = Map.groupBy(moved, ({ track, group }) => `${track.key}|${group}`);
     const emitted: WindowRecord[] = [];
+    this.#hasMovedLeft = false;
     for (const records of groups.values()) {
-      if (!this.#room.hasRoom()) break;
+      if (!this.#room.hasRoom()) {
+        this.#hasMovedLeft = true;
+        break;
+      }
       for (const record of records) if (this.#emitMoved(record, nowMs)) emitted.push(record);
     }
     return emitted;
